@@ -1,0 +1,194 @@
+"""Delivery receipts: what an SMSC says became of a message (SMPP 3.4, Appendix B: the text is "vendor specific")."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from operator import methodcaller
+from typing import Final
+
+from protocol.constants import EsmClass, IdForm, MessageState, Tag
+from protocol.joining import split_udh
+
+_LONGEST_HEAD: Final = 1024
+"""Octets of a receipt that are looked at: its fields take some 120, UTF-16 twice that; its message text comes after."""
+
+_SKIPPED: Final = 9  # of SMPP 5.0, which no 3.4 table knows
+_FINAL: Final = {
+    MessageState.DELIVERED,
+    MessageState.EXPIRED,
+    MessageState.DELETED,
+    MessageState.UNDELIVERABLE,
+    MessageState.REJECTED,
+    _SKIPPED,
+}
+_NAMES: Final[dict[int, str]] = {
+    MessageState.ENROUTE: "ENROUTE",
+    MessageState.DELIVERED: "DELIVRD",
+    MessageState.EXPIRED: "EXPIRED",
+    MessageState.DELETED: "DELETED",
+    MessageState.UNDELIVERABLE: "UNDELIV",
+    MessageState.ACCEPTED: "ACCEPTD",
+    MessageState.UNKNOWN: "UNKNOWN",
+    MessageState.REJECTED: "REJECTD",
+}
+_MEMBERS: Final = {int(state): state for state in MessageState}
+_STATES: Final[dict[str, int]] = {
+    **{state.name: state for state in MessageState},
+    **{name: state for state, name in _NAMES.items()},
+    "ACKED": MessageState.ACCEPTED,
+    "BUFFRED": MessageState.ENROUTE,
+    "BUFFERD": MessageState.ENROUTE,
+    "FAILED": MessageState.UNDELIVERABLE,
+}
+
+_KEY: Final = r"(?:id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat|err|text):"
+_FIELD: Final = re.compile(
+    rf"\b(?:text:.*|(id|submit|done|stat|err)(?:[ _]?date)?: *(?!{_KEY})([^\s\0]*))",
+    re.IGNORECASE | re.DOTALL | re.ASCII,
+)  # the message's own text may hold any of these words, so nothing after "text:" counts
+
+_PLAIN: Final = re.compile(
+    rb"id:([0-9A-Za-z-]{1,64}) sub:[0-9]{1,3} dlvrd:[0-9]{1,3} submit date:([0-9]{1,14}) done date:([0-9]{1,14})"
+    rb" stat:([A-Z]{1,8}) err:([0-9A-Za-z]{1,8}) [Tt]ext:"
+)  # nearly every receipt is spelled like this, to the letter: 1.2 us instead of 5
+_PLAIN_KEYS: Final = ("id", "submit", "done", "stat", "err")
+_ASCII: Final = methodcaller("decode", "ascii")
+
+_DECIMAL: Final = re.compile(r"[0-9]{1,31}", re.ASCII)
+_HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f]{1,31}", re.ASCII)  # 32 digits would be a UUID, which is no number
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What one receipt says, as far as it says it.
+
+    Attributes: state: a MessageState, or the bare number of one that SMPP 3.4 lacks; None when not said or not known.
+        final: nothing more will come. state_name: as the receipt spells it, in capitals, or as Appendix B would.
+        error: the SMSC's own code. submit_date, done_date: raw, in an unknown time zone. network_error: the value of
+        network_error_code (5.3.2.31).
+    """
+
+    message_id: str
+    state: MessageState | int | None
+    final: bool
+    state_name: str = ""
+    error: str = ""
+    submit_date: str = ""
+    done_date: str = ""
+    network_error: bytes = b""
+
+
+def is_receipt(esm_class: int) -> bool:
+    """Tell whether a deliver_sm is an SMSC delivery receipt (5.2.12)."""
+    return esm_class & EsmClass.TYPE_MASK == EsmClass.RECEIPT
+
+
+def is_intermediate(esm_class: int) -> bool:
+    """Tell whether a deliver_sm is an intermediate delivery notification (5.2.12)."""
+    return esm_class & EsmClass.TYPE_MASK == EsmClass.INTERMEDIATE
+
+
+def parse(short_message: bytes, esm_class: int, tlvs: Iterable[tuple[int, bytes]]) -> Receipt | None:
+    """Read a receipt from its TLVs, and what they lack from its text; never raises.
+
+    It reads any deliver_sm: a handset can send such a text too, so ask is_receipt or is_intermediate first. data_coding
+    is not asked, for many an SMSC gives the wrong one: the octets show whether they are ASCII or UTF-16BE.
+
+    Returns: None when there is no id, so nobody could say which message it speaks of.
+    """
+    values = dict(tlvs)
+    fields = _read_fields(short_message or values.get(Tag.MESSAGE_PAYLOAD, b""), esm_class)
+    message_id = _read_c_octets(values.get(Tag.RECEIPTED_MESSAGE_ID, b"")) or fields.get("id")
+    if not message_id:
+        return None
+    name = fields.get("stat", "").upper()
+    state = _STATES.get(name)
+    said = values.get(Tag.MESSAGE_STATE, b"")
+    if len(said) == 1 and said[0] != state:
+        state = _MEMBERS.get(said[0], said[0])
+        name = _NAMES.get(state, "")
+    return Receipt(
+        message_id=message_id,
+        state=state,
+        final=state in _FINAL,
+        state_name=name,
+        error=fields.get("err", ""),
+        submit_date=fields.get("submit", ""),
+        done_date=fields.get("done", ""),
+        network_error=values.get(Tag.NETWORK_ERROR_CODE, b""),
+    )
+
+
+def format_receipt(receipt: Receipt, text: bytes = b"") -> bytes:
+    """Write a receipt as Appendix B shows it, with the first 20 octets of the message's text.
+
+    Raises: UnicodeEncodeError: a field of the receipt is not ASCII.
+    """
+    delivered = int(receipt.state == MessageState.DELIVERED)
+    head = (
+        f"id:{receipt.message_id} sub:001 dlvrd:{delivered:03} submit date:{receipt.submit_date} "
+        f"done date:{receipt.done_date} stat:{receipt.state_name} err:{receipt.error} text:"
+    )
+    return head.encode("ascii") + text[:20]
+
+
+def candidates(message_id: str, form: IdForm) -> tuple[str, ...]:
+    """List the spellings under which submit_sm_resp may have given the id that a receipt names, best first.
+
+    The ids of submit_sm_resp are stored raw and found by equality, so this turns the receipt's spelling into all those
+    that are seen in the field:
+
+    - SAME: the id itself.
+    - HEX_TO_DEC: responses hexadecimal, receipts decimal: hexadecimal in both cases, bare and padded to 8 and 10.
+    - DEC_TO_HEX: the other way round: decimal, bare and padded to 10.
+    - AUTO: the id itself; in capitals; in small letters; zeros stripped, or padded to 8 and 10; then, when it has
+      decimal digits only, as HEX_TO_DEC; last as DEC_TO_HEX. An id with any character that is no hexadecimal digit, or
+      of 32 digits and more, is no number (a UUID, say): only itself.
+
+    A number can be meant by more than one id: the caller takes the first that it knows and checks the destination.
+
+    Returns: 1 to 12 ids, without repetition; in a fixed form that the id does not have, the id itself.
+    """
+    if form is IdForm.SAME:
+        return (message_id,)
+    decimal = _DECIMAL.fullmatch(message_id) is not None
+    hexadecimal = _HEXADECIMAL.fullmatch(message_id) is not None
+    found = []
+    if form is IdForm.AUTO and hexadecimal:
+        found += [message_id, message_id.upper(), message_id.lower(), *_respell(message_id.lstrip("0") or "0")]
+    if form in (IdForm.AUTO, IdForm.HEX_TO_DEC) and decimal:
+        found += _respell(f"{int(message_id):X}")
+    if form in (IdForm.AUTO, IdForm.DEC_TO_HEX) and hexadecimal:
+        number = str(int(message_id, 16))
+        found += [number, number.zfill(10)]
+    return tuple(dict.fromkeys(found)) or (message_id,)
+
+
+def _respell(digits: str) -> list[str]:
+    return [
+        spelling
+        for padded in (digits, digits.zfill(8), digits.zfill(10))
+        for spelling in (padded.upper(), padded.lower())
+    ]
+
+
+def _read_c_octets(value: bytes) -> str:
+    return value.split(b"\0", 1)[0].decode("latin-1").strip()
+
+
+def _read_fields(octets: bytes, esm_class: int) -> Mapping[str, str]:
+    """Read the fields of a receipt's text by the first word of their key in small letters; the first of each counts."""
+    plain = None if esm_class & EsmClass.UDHI else _PLAIN.match(octets)
+    if plain is None:
+        return _scan_fields(octets, esm_class)
+    return dict(zip(_PLAIN_KEYS, map(_ASCII, plain.groups()), strict=True))
+
+
+def _scan_fields(octets: bytes, esm_class: int) -> Mapping[str, str]:
+    _, body = split_udh(octets, esm_class)
+    head = body[:_LONGEST_HEAD].removeprefix(b"\xfe\xff")
+    text = head.decode("utf-16-be", "replace") if head[:1] == b"\0" else head.decode("latin-1")
+    fields: dict[str, str] = {}
+    for key, value in _FIELD.findall(text):
+        fields.setdefault(key.lower(), value)
+    return fields

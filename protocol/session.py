@@ -1,0 +1,330 @@
+"""The SMPP session as a state machine, for both ends: octets in, events out, no clock and no socket of its own.
+
+The owner calls `request` and `respond`, feeds what it reads to `receive`, calls `tick` when `next_deadline` has come,
+and after each of these sends what `data_to_send` gives. enquire_link, unbind and broken rules are answered in here.
+
+Only this class hands out sequence numbers and counts window slots. A request leaves the window in exactly one way:
+Answered, Unanswered (its fate is unknown from then on; a later answer is a LateAnswer), or in the list of Closed.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from math import inf
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from protocol.codec import HEADER, decode_body_at, encode
+from protocol.constants import HEADER_OCTETS, MAX_PDU_OCTETS, MAX_SEQUENCE, RESPONSE_BIT, CommandId, Status, status_name
+from protocol.errors import LocalProtocolError, RemoteProtocolError, WindowFull
+from protocol.events import Answered, BindRefused, Bound, Closed, Event, LateAnswer, Refused, Requested, Unanswered
+from protocol.pdu import PDUS, RESPONSES, EnquireLink, GenericNack, Pdu, Unbind
+from protocol.states import BOUND, MAY_SEND, MOVES, Role, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Timer(Enum):
+    """What a session waits for, each with its own deadline."""
+
+    INIT = "session was not bound in time"
+    ENQUIRE = "the line has been silent; time to enquire"
+    PROBE = "enquire_link was not answered"
+    PARTIAL = "a PDU was begun and not finished"
+    INACTIVITY = "no transaction for too long"
+    UNBIND = "unbind was not answered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Times in seconds (7.2), sizes in octets."""
+
+    init_timeout: float = 10.0
+    """From the connection to the bind's answer (session_init_timer)."""
+    response_timeout: float = 60.0
+    """From a request to its answer (response_timer)."""
+    enquire_link_interval: float = 30.0
+    """Silence from the peer before we enquire (enquire_link_timer); inf: never."""
+    enquire_link_timeout: float = 10.0
+    """From our enquire_link to any octet from the peer."""
+    inactivity_timeout: float = inf
+    """Without any transaction but enquire_link (inactivity_timer)."""
+    partial_timeout: float = 30.0
+    """From the first octet of a PDU to its last."""
+    unbind_timeout: float = 5.0
+    window: int = 10
+    """Requests unanswered at once; bind, unbind and enquire_link do not count."""
+    late_answers: int = 10_000
+    """Unanswered requests remembered, so that an answer that comes late still finds its tag."""
+    max_pdu: int = MAX_PDU_OCTETS
+
+
+_BIND_RESPONSES: Final = {response for _, response in MOVES}
+_UNCOUNTED: Final = {CommandId.UNBIND, CommandId.ENQUIRE_LINK} | {id_ & ~RESPONSE_BIT for id_ in _BIND_RESPONSES}
+_Pending: TypeAlias = tuple[Any, float, int]
+
+
+class Session:
+    """One SMPP session at one end. Times are seconds on any one clock that never goes back."""
+
+    def __init__(self, role: Role, limits: Limits, now: float) -> None:
+        self.role = role
+        self.limits = limits
+        self._enter(State.OPEN)
+        self.queued = 0
+        """Octets that wait in `data_to_send`."""
+        self._sequence = 0
+        self._heard_at = now
+        self._in_flight: dict[int, _Pending] = {}
+        """The window: sequence number -> (tag, deadline, response's command_id); oldest first: all wait equally."""
+        self._late: dict[int, tuple[Any, int]] = {}
+        self._control: dict[int, CommandId] = {}
+        """Our unanswered bind, unbind and enquire_link."""
+        self._buffer = b""
+        self._out: list[bytes] = []
+        self._timers: dict[Timer, float] = {Timer.INIT: now + limits.init_timeout}
+        self._due: dict[Timer, Callable[[float], list[Event]]] = {Timer.ENQUIRE: self._enquire}
+
+    @property
+    def room(self) -> int:
+        """How many more requests the window takes now; 0 when the session may not send any."""
+        return self.limits.window - len(self._in_flight) if self.state in BOUND else 0
+
+    @property
+    def _open(self) -> bool:
+        return self.state is not State.CLOSED
+
+    @property
+    def in_flight(self) -> int:
+        """Requests in the window."""
+        return len(self._in_flight)
+
+    @property
+    def next_deadline(self) -> float:
+        """When `tick` has something to do; inf when never."""
+        oldest = next(iter(self._in_flight.values()))[1] if self._in_flight else inf
+        return min(oldest, *self._timers.values()) if self._timers else oldest
+
+    def request(self, pdu: Pdu, now: float, tag: Any = None) -> int:  # noqa: ANN401  # the owner's own, never looked at
+        """Queue a request; `tag` comes back with its outcome.
+
+        Returns: its sequence number, 1..0x7FFFFFFF (3.2).
+        Raises: WindowFull; LocalProtocolError: not allowed for this role and state; EncodingError. Nothing was queued.
+        """
+        command_id = pdu.id
+        if command_id not in self._may_ask:
+            raise LocalProtocolError(f"{command_id.name.lower()} may not be sent in state {self.state.name}")
+        counted = command_id not in _UNCOUNTED
+        if counted and len(self._in_flight) >= self.limits.window:
+            raise WindowFull(f"{self.limits.window} requests are unanswered")
+        sequence = self._next_sequence()
+        self._queue(encode(pdu, sequence))
+        if counted:
+            self._in_flight[sequence] = tag, now + self.limits.response_timeout, command_id | RESPONSE_BIT
+            self._touch(now)
+        else:
+            self._control[sequence] = command_id
+        return sequence
+
+    def respond(self, sequence_number: int, pdu: Pdu, status: int = 0) -> None:
+        """Queue the answer to a Requested event. Does nothing once the session is closed: nobody waits for it."""
+        if self.state is State.CLOSED:
+            return
+        self._queue(encode(pdu, sequence_number, status))
+        if pdu.id in _BIND_RESPONSES and not status:
+            self._move(pdu.id)
+
+    def unbind(self, now: float) -> list[Event]:
+        """Ask the peer to end the session; Closed comes with its answer or the deadline, at once if not bound (4.2)."""
+        if self.state is State.UNBINDING:
+            return []
+        if self.state not in BOUND:
+            return self.close("closed before it was bound")
+        self.request(Unbind(), now)
+        self._enter(State.UNBINDING)
+        self._timers[Timer.UNBIND] = now + self.limits.unbind_timeout
+        return []
+
+    def data_to_send(self) -> bytes:
+        """Drain what the other calls queued; the caller must send it, whole and in order."""
+        octets = b"".join(self._out)
+        self._out.clear()
+        self.queued = 0
+        return octets
+
+    def receive(self, octets: bytes, now: float) -> list[Event]:
+        """Take what was read; b"" is the end of the file. Never raises for what a peer sent.
+
+        Returns: events, answers before everything else, so that no slot waits for a receipt to be dealt with.
+        """
+        if self.state is State.CLOSED:
+            return []
+        if not octets:
+            return self.close("the peer closed the connection")
+        self._heard(now)
+        answers: list[Event] = []
+        others: list[Event] = []
+        octets = self._buffer + octets if self._buffer else octets
+        start, end = 0, len(octets)
+        while end - start >= HEADER_OCTETS and self._open:
+            length, command_id, status, sequence = HEADER.unpack_from(octets, start)
+            if not HEADER_OCTETS <= length <= self.limits.max_pdu:
+                self._queue(encode(GenericNack(), 0, Status.RINVCMDLEN))
+                others += self.close(f"framing lost: command_length {length}")
+            elif start + length > end:
+                break
+            elif command_id & RESPONSE_BIT:
+                frame = octets, start + HEADER_OCTETS, start + length
+                answers += self._take_response(command_id, status, sequence, frame)
+            else:
+                others += self._take_request(command_id, sequence, octets, start)
+            start += length
+        self._keep(octets[start:], start > 0, now)
+        if answers and type(answers[-1]) is Closed:
+            others.append(answers.pop())
+        events = answers + others if others else answers
+        if self.state in BOUND and any(type(event) is not Refused for event in events):
+            self._touch(now)
+        return events
+
+    def tick(self, now: float) -> list[Event]:
+        """Do what is due at `now`; does not sleep."""
+        events: list[Event] = list(self._expire(now))
+        for timer in [timer for timer, deadline in self._timers.items() if deadline <= now]:
+            if self._timers.pop(timer, None) is not None:  # one that was due as well may have closed the session
+                events += self._due[timer](now) if timer in self._due else self.close(timer.value)
+        return events
+
+    def close(self, reason: str) -> list[Event]:
+        """End the session at once, without asking the peer.
+
+        Returns: [Closed] with what was unanswered; [] when it was closed before.
+        """
+        if self.state is State.CLOSED:
+            return []
+        self._enter(State.CLOSED)
+        unanswered = [tag for tag, _, _ in self._in_flight.values()]
+        self._in_flight.clear()
+        self._timers.clear()
+        self._buffer = b""
+        return [Closed(reason, unanswered)]
+
+    def _enter(self, state: State) -> None:
+        """Look the rules up once per state, not per PDU: hashing its members costs 0.5 us."""
+        self.state = state
+        asks = ((role, id_) for role, when, id_ in MAY_SEND if when is state)
+        self._may_ask, self._may_be_asked = set[int](), set[int]()
+        for role, id_ in asks:
+            (self._may_ask if role is self.role else self._may_be_asked).add(id_)
+
+    def _queue(self, octets: bytes) -> None:
+        self._out.append(octets)
+        self.queued += len(octets)
+
+    def _next_sequence(self) -> int:
+        while True:
+            self._sequence = self._sequence + 1 if self._sequence < MAX_SEQUENCE else 1
+            taken = self._sequence in self._in_flight or self._sequence in self._late
+            if not taken and self._sequence not in self._control:
+                return self._sequence
+
+    def _touch(self, now: float) -> None:
+        if self.limits.inactivity_timeout < inf:
+            self._timers[Timer.INACTIVITY] = now + self.limits.inactivity_timeout
+
+    def _heard(self, now: float) -> None:
+        self._timers.pop(Timer.PROBE, None)
+        self._heard_at = now
+        if self.state in BOUND:
+            self._timers[Timer.ENQUIRE] = now + self.limits.enquire_link_interval
+
+    def _keep(self, rest: bytes, progressed: bool, now: float) -> None:
+        self._buffer = b"" if self.state is State.CLOSED else rest
+        if progressed:
+            self._timers.pop(Timer.PARTIAL, None)
+        if self._buffer:
+            self._timers.setdefault(Timer.PARTIAL, now + self.limits.partial_timeout)
+
+    def _enquire(self, now: float) -> list[Event]:
+        for sequence in [sequence for sequence, asked in self._control.items() if asked is CommandId.ENQUIRE_LINK]:
+            del self._control[sequence]  # octets came in answer to it, but never its response: do not collect them
+        self.request(EnquireLink(), now)
+        self._timers[Timer.PROBE] = now + self.limits.enquire_link_timeout
+        return []
+
+    def _expire(self, now: float) -> list[Unanswered]:
+        overdue: list[Unanswered] = []
+        for sequence, (tag, deadline, _) in self._in_flight.items():
+            if deadline > now:
+                break
+            overdue.append(Unanswered(tag, sequence))
+        for event in overdue:
+            tag, _, response = self._in_flight.pop(event.sequence_number)
+            self._late[event.sequence_number] = tag, response
+            if len(self._late) > self.limits.late_answers:
+                del self._late[next(iter(self._late))]
+        return overdue
+
+    def _move(self, response: int) -> None:
+        self._enter(MOVES.get((self.state, response), self.state))
+        self._timers.pop(Timer.INIT, None)
+        self._timers[Timer.ENQUIRE] = self._heard_at + self.limits.enquire_link_interval
+        self._touch(self._heard_at)
+
+    def _take_response(self, command_id: int, status: int, sequence: int, frame: tuple[bytes, int, int]) -> list[Event]:
+        pending = self._in_flight.get(sequence)
+        if pending is not None and command_id in (pending[2], CommandId.GENERIC_NACK):
+            del self._in_flight[sequence]
+            return [Answered(pending[0], _read_response(command_id, frame), status, sequence)]
+        late = self._late.get(sequence)
+        if late is not None and command_id in (late[1], CommandId.GENERIC_NACK):
+            del self._late[sequence]
+            return [LateAnswer(late[0], _read_response(command_id, frame), status, sequence)]
+        if command_id == CommandId.GENERIC_NACK and sequence == 0:
+            return self.close(f"the peer lost framing: generic_nack {status_name(status)}")
+        return self._take_control(command_id, status, sequence, frame)
+
+    def _take_control(self, command_id: int, status: int, sequence: int, frame: tuple[bytes, int, int]) -> list[Event]:
+        asked = self._control.get(sequence)
+        if asked is None or command_id not in (asked | RESPONSE_BIT, CommandId.GENERIC_NACK):
+            return [Refused(command_id, 0, "an answer to nothing that was asked")]
+        del self._control[sequence]
+        if asked is CommandId.UNBIND:
+            return self.close("unbound")
+        if asked is CommandId.ENQUIRE_LINK:
+            return []
+        if status or command_id == CommandId.GENERIC_NACK:
+            return [BindRefused(status)]
+        self._move(command_id)
+        return [Bound(_read_response(command_id, frame))]
+
+    def _take_request(self, command_id: int, sequence: int, octets: bytes, start: int) -> list[Event]:
+        end = start + int.from_bytes(octets[start : start + 4], "big")
+        response = RESPONSES.get(command_id)
+        if response is None:
+            return self._refuse(command_id, sequence, Status.RINVCMDID, "unknown command_id")
+        if command_id not in self._may_be_asked:
+            return self._refuse(command_id, sequence, Status.RINVBNDSTS, f"not allowed in state {self.state.name}")
+        try:
+            pdu = decode_body_at(command_id, octets, start + HEADER_OCTETS, end)
+        except RemoteProtocolError as error:
+            return self._refuse(command_id, sequence, error.status, str(error))
+        if command_id == CommandId.ENQUIRE_LINK:
+            self._queue(encode(response(), sequence))
+            return []
+        if command_id == CommandId.UNBIND:
+            self._queue(encode(response(), sequence))
+            return self.close("the peer unbound")
+        return [Requested(pdu, sequence)]
+
+    def _refuse(self, command_id: int, sequence: int, status: int, reason: str) -> list[Event]:
+        response = RESPONSES.get(command_id, GenericNack)
+        self._queue(encode(response(), sequence, status))
+        return [Refused(command_id, status, reason)]
+
+
+def _read_response(command_id: int, frame: tuple[bytes, int, int]) -> Pdu:
+    """Read a response's body; an absent or broken one counts as empty, since the status alone settles the request."""
+    try:
+        return decode_body_at(command_id, *frame)
+    except RemoteProtocolError:
+        return PDUS[command_id]()

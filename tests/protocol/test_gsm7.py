@@ -1,0 +1,106 @@
+"""The alphabet against a table typed by its code points, and its promises for any text."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol import gsm7
+from protocol.errors import TextError
+
+# Unicode code points of the septets 0x00 to 0x7F, eight a row; 0 stands for the escape.
+DEFAULT_ROWS = """
+0040 00A3 0024 00A5 00E8 00E9 00F9 00EC  00F2 00C7 000A 00D8 00F8 000D 00C5 00E5
+0394 005F 03A6 0393 039B 03A9 03A0 03A8  03A3 0398 039E 0000 00C6 00E6 00DF 00C9
+0020 0021 0022 0023 00A4 0025 0026 0027  0028 0029 002A 002B 002C 002D 002E 002F
+0030 0031 0032 0033 0034 0035 0036 0037  0038 0039 003A 003B 003C 003D 003E 003F
+00A1 0041 0042 0043 0044 0045 0046 0047  0048 0049 004A 004B 004C 004D 004E 004F
+0050 0051 0052 0053 0054 0055 0056 0057  0058 0059 005A 00C4 00D6 00D1 00DC 00A7
+00BF 0061 0062 0063 0064 0065 0066 0067  0068 0069 006A 006B 006C 006D 006E 006F
+0070 0071 0072 0073 0074 0075 0076 0077  0078 0079 007A 00E4 00F6 00F1 00FC 00E0
+"""
+DEFAULT = [int(code_point, 16) for code_point in DEFAULT_ROWS.split()]
+EXTENSION = {
+    "\N{FORM FEED}": 0x0A,
+    "\N{CIRCUMFLEX ACCENT}": 0x14,
+    "\N{LEFT CURLY BRACKET}": 0x28,
+    "\N{RIGHT CURLY BRACKET}": 0x29,
+    "\N{REVERSE SOLIDUS}": 0x2F,
+    "\N{LEFT SQUARE BRACKET}": 0x3C,
+    "\N{TILDE}": 0x3D,
+    "\N{RIGHT SQUARE BRACKET}": 0x3E,
+    "\N{VERTICAL LINE}": 0x40,
+    "\N{EURO SIGN}": 0x65,
+}
+CHARACTERS = [chr(code_point) for code_point in DEFAULT if code_point] + list(EXTENSION)
+GSM_TEXT = st.text(st.sampled_from(CHARACTERS))
+
+
+@pytest.mark.parametrize("septet", [septet for septet in range(128) if septet != 0x1B])
+def test_each_septet_is_its_character_in_both_directions(septet: int) -> None:
+    assert gsm7.encode(chr(DEFAULT[septet])) == bytes((septet,))
+    assert gsm7.decode(bytes((septet,))) == chr(DEFAULT[septet])
+
+
+@pytest.mark.parametrize(("character", "septet"), EXTENSION.items())
+def test_each_extension_character_is_an_escape_pair_in_both_directions(character: str, septet: int) -> None:
+    assert gsm7.encode(character) == bytes((0x1B, septet))
+    assert gsm7.decode(bytes((0x1B, septet))) == character
+
+
+@pytest.mark.parametrize("text", ["a{b}", "é[ß]", "€{Ω}|"])
+def test_extension_characters_keep_their_place_among_others(text: str) -> None:
+    assert gsm7.encode(text) == b"".join(gsm7.encode(character) for character in text)
+
+
+@given(GSM_TEXT)
+def test_what_is_encoded_decodes_to_itself_in_as_many_septets_as_counted(text: str) -> None:
+    octets = gsm7.encode(text)
+    assert gsm7.fits(text)
+    assert max(octets, default=0) < 0x80
+    assert len(octets) == gsm7.septets(text) == len(text) + sum(character in EXTENSION for character in text)
+    assert gsm7.decode(octets) == text
+
+
+@given(st.text() | st.text(st.characters(max_codepoint=0x17F)))
+def test_a_text_fits_exactly_when_all_its_characters_are_in_the_tables(text: str) -> None:
+    fitting = all(character in CHARACTERS for character in text)
+    assert gsm7.fits(text) is fitting
+    assert (gsm7.encode_if_fits(text) is not None) is fitting
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("code あ", "U+3042 at position 5"),
+        ("\x1be", "U+001B at position 0"),
+        ("`", "U+0060 at position 0"),
+        ("ok 🙂", "U+1F642 at position 3"),
+    ],
+)
+def test_a_character_outside_is_named_by_code_point_and_position(text: str, fault: str) -> None:
+    with pytest.raises(TextError, match=fault.replace("+", r"\+")) as caught:
+        gsm7.encode(text)
+    assert caught.value.code == "charset"
+    assert text not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("octets", "text"),
+    [
+        (b"\x1bA", "A"),
+        (b"\x1b\x00b", "@b"),
+        (b"a\x1b\x0ab", "a\fb"),
+        (b"\x1b\x0d", "\r"),
+        (b"a\x1b", "a "),
+        (b"\x1b\x1b\x65", " e"),
+        (b"a\x80\xff", "a\ufffd\ufffd"),
+        (b"\x1b\x80", "\ufffd"),
+    ],
+)
+def test_escapes_without_a_character_and_octets_that_are_no_septets_show_something(octets: bytes, text: str) -> None:
+    assert gsm7.decode(octets) == text
+
+
+@given(st.binary())
+def test_no_octets_are_too_broken_to_decode(octets: bytes) -> None:
+    assert len(gsm7.decode(octets)) <= len(octets)

@@ -1,0 +1,1 @@
+"""Frozen, validated settings and how they are read."""

@@ -1,0 +1,169 @@
+"""Kinds of key: what every table and every value of the configuration is built from."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, TypeAlias, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    SecretStr,
+    ValidationInfo,
+)
+from pydantic_core import PydanticCustomError
+
+from config.addresses import Address, TcpAddress, UnixAddress, parse_address, parse_endpoint, parse_host
+from config.wording import CONFLICT
+from protocol.constants import BindType, Coding, Concatenation, IdForm, Lane
+
+T = TypeVar("T")
+
+
+class Table(BaseModel):
+    """One table of the configuration: frozen, no unknown keys, no silent conversion ("10" is not an integer)."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        validate_default=True,
+        revalidate_instances="always",  # so that relative paths in defaults are anchored too
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Where relative paths start: the context of a validation. Without it paths stay as written and unchecked."""
+
+    path: Path
+
+
+def conflict(text: str) -> PydanticCustomError:
+    """Make an error whose text says all, so that the value is not repeated after it."""
+    return PydanticCustomError(CONFLICT, text)
+
+
+def between(low: float, high: float) -> AfterValidator:
+    """Allow numbers from low to high, both included; never infinite, never NaN."""
+
+    def check(value: float) -> float:
+        if not low <= value <= high:
+            raise ValueError(f"must be {low}..{high}")
+        return value
+
+    return AfterValidator(check)
+
+
+def matching(pattern: str, what: str) -> AfterValidator:
+    """Allow texts that the pattern matches in full; what: the pattern in words."""
+    compiled = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise ValueError(f"must be {what}")
+        return text
+
+    return AfterValidator(check)
+
+
+def c_octets(most: int, section: str) -> Callable[[str], str]:
+    """Allow what fits a C-octet string of SMPP 3.4; most: characters without the closing NUL; section: its source."""
+
+    def check(text: str) -> str:
+        if len(text) > most or not (text.isascii() and text.isprintable()):
+            raise ValueError(f"must be at most {most} printable ASCII characters (SMPP 3.4, {section})")
+        return text
+
+    return check
+
+
+def _check_password(secret: SecretStr) -> SecretStr:
+    c_octets(8, "5.2.2")(secret.get_secret_value())
+    return secret
+
+
+def _check_secret(secret: SecretStr) -> SecretStr:
+    if not 1 <= len(secret.get_secret_value()) <= 1024:
+        raise ValueError("must be 1..1024 characters")
+    return secret
+
+
+def _check_sender(text: str) -> str:
+    if not text:
+        raise ValueError("must not be empty; leave the key out to have none")
+    return c_octets(20, "5.2.8")(text)
+
+
+def _read_address(value: object, validation: ValidationInfo) -> Address:
+    address = parse_address(value) if isinstance(value, str) else value
+    if isinstance(address, UnixAddress) and isinstance(validation.context, Folder):
+        return parse_address(f"unix:{validation.context.path / address.path}")
+    if isinstance(address, Address):
+        return address
+    raise ValueError('must be "unix:PATH" or "tcp:HOST:PORT"')
+
+
+def _read_endpoint(value: object) -> TcpAddress:
+    if isinstance(value, TcpAddress):
+        return value
+    if isinstance(value, str):
+        return parse_endpoint(value)
+    raise ValueError('must be "HOST:PORT"')
+
+
+def _anchor(path: Path, validation: ValidationInfo) -> Path:
+    if "\0" in str(path):
+        raise ValueError("must be a path, without NUL")
+    return validation.context.path / path if isinstance(validation.context, Folder) else path
+
+
+def _find(path: Path, validation: ValidationInfo) -> Path:
+    if isinstance(validation.context, Folder) and not path.is_file():
+        raise ValueError("must be the path of a file that exists")
+    return path
+
+
+def _check_many(items: tuple[T, ...]) -> tuple[T, ...]:
+    if not items:
+        raise conflict("must not be empty")
+    return items
+
+
+_lax = Field(strict=False)  # TOML has no enumerations, tuples or paths: strings and arrays stand for them
+
+Name: TypeAlias = Annotated[str, matching("[A-Za-z0-9_-]{1,64}", "1..64 of A-Z a-z 0-9 _ -")]
+Digits: TypeAlias = Annotated[
+    str, matching("[1-9][0-9]{0,14}", '1..15 digits without "+", beginning with a country code')
+]
+Host: TypeAlias = Annotated[str, AfterValidator(parse_host)]
+Sender: TypeAlias = Annotated[str, AfterValidator(_check_sender)]
+SystemId: TypeAlias = Annotated[str, AfterValidator(c_octets(15, "5.2.1"))]
+SystemType: TypeAlias = Annotated[str, AfterValidator(c_octets(12, "5.2.3"))]
+Password: TypeAlias = Annotated[SecretStr, AfterValidator(_check_password)]
+Secret: TypeAlias = Annotated[SecretStr, AfterValidator(_check_secret)]
+ListenAddress: TypeAlias = Annotated[UnixAddress | TcpAddress, PlainValidator(_read_address)]
+Endpoint: TypeAlias = Annotated[TcpAddress, PlainValidator(_read_endpoint)]
+FolderPath: TypeAlias = Annotated[Path, _lax, AfterValidator(_anchor)]
+FilePath: TypeAlias = Annotated[FolderPath, AfterValidator(_find)]
+Octet: TypeAlias = Annotated[int, between(0, 255)]
+Port: TypeAlias = Annotated[int, between(1, 65535)]
+Wait: TypeAlias = Annotated[float, between(0.01, 3600)]
+"""Seconds a deadline or a pause may take."""
+Messages: TypeAlias = Annotated[int, between(1, 1_000_000)]
+"""Messages, events or rows kept in memory or taken at once."""
+
+BindTypeName: TypeAlias = Annotated[BindType, _lax]
+CodingName: TypeAlias = Annotated[Coding, _lax]
+ConcatenationName: TypeAlias = Annotated[Concatenation, _lax]
+IdFormName: TypeAlias = Annotated[IdForm, _lax]
+LaneName: TypeAlias = Annotated[Lane, _lax]
+
+Many: TypeAlias = Annotated[tuple[T, ...], _lax, AfterValidator(_check_many)]
+"""An array of at least one."""

@@ -1,0 +1,245 @@
+"""The whole configuration as frozen tables. Times in seconds, rates in parts per second, sizes in octets."""
+
+import math
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Final, Self
+
+from pydantic import Field, ModelWrapValidatorHandler, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from config.accounts import BindSettings, CarrierSettings
+from config.addresses import TcpAddress, UnixAddress
+from config.crosschecks import check_across
+from config.fields import (
+    Digits,
+    Endpoint,
+    FilePath,
+    FolderPath,
+    LaneName,
+    ListenAddress,
+    Many,
+    Messages,
+    Name,
+    Secret,
+    Sender,
+    Table,
+    Wait,
+    between,
+    conflict,
+)
+from config.profiles import ProfileSettings, shipped_profiles
+from protocol.constants import Lane
+
+__all__ = [
+    "ON_UNKNOWN",
+    "BindSettings",
+    "CarrierSettings",
+    "ClientSettings",
+    "Events",
+    "GatewaySettings",
+    "OnUnknown",
+    "ProfileSettings",
+    "RouteSettings",
+    "Settings",
+    "UpstreamSettings",
+    "UpstreamTls",
+    "WebSettings",
+]
+
+
+class OnUnknown(StrEnum):
+    """What to do when it can't be known whether the carrier took a message."""
+
+    RESEND = "resend"
+    REPORT = "report"
+
+
+ON_UNKNOWN: Final[Mapping[Lane, OnUnknown]] = MappingProxyType(
+    {
+        Lane.OTP: OnUnknown.RESEND,
+        Lane.URGENT: OnUnknown.RESEND,
+        Lane.NORMAL: OnUnknown.RESEND,
+        Lane.BULK: OnUnknown.REPORT,
+    }
+)
+"""What a message that does not say gets, by its lane."""
+
+
+class Events(StrEnum):
+    """Which events a client gets: all, or those that end a message, unknown, and incoming."""
+
+    ALL = "all"
+    FINAL = "final"
+
+
+class GatewaySettings(Table):
+    """The process and its store."""
+
+    name: Name = "denpo"
+    """What the gateway calls itself to clients, 1..64 of A-Z a-z 0-9 _ -."""
+    data_dir: FolderPath = Path("var")
+    """Folder of the embedded store, created with mode 0700."""
+    drain_timeout: Annotated[float, between(0, 3600)] = 10.0
+    """Seconds to wait at a stop for answers owed to us, 0..3600."""
+    retention: Annotated[float, between(86_400, 31_536_000)] = 345_600.0
+    """Seconds a finished message is remembered for duplicates and late receipts, 86400..31536000 (a day to a year)."""
+    max_waiting: Annotated[int, between(1, 1_000_000_000)] = 5_000_000
+    """Messages waiting on disk before more are refused with queue_full, 1..1000000000."""
+    lane_window: Messages = 2000
+    """Messages of one lane of one carrier held in memory, 1..1000000; the rest waits on disk."""
+    outstanding: Messages = 50_000
+    """Messages kept in memory while a receipt is awaited, 1..1000000; older ones are read from disk."""
+    commit_batch: Messages = 2000
+    """New messages above which another commit of the store is begun, 1..1000000."""
+
+
+class UpstreamTls(Table):
+    """TLS on the TCP listeners."""
+
+    cert: FilePath
+    """PEM file of our certificate and its chain."""
+    key: FilePath
+    """PEM file of the private key, without a passphrase; may be the same file."""
+    client_ca: FilePath | None = None
+    """PEM file of the authorities whose client certificates are demanded; left out: none is asked for."""
+
+
+class UpstreamSettings(Table):
+    """The door for upstream applications."""
+
+    listen: Many[ListenAddress] = (UnixAddress(Path("var/upstream.sock")), TcpAddress("127.0.0.1", 7070))
+    """Where clients connect: "unix:PATH", "tcp:HOST:PORT"; port 0: any free one. At least one, each once."""
+    tls: UpstreamTls | None = None
+    """TLS for the TCP listeners; left out: none."""
+    max_frame: Annotated[int, between(1024, 16_777_216)] = 1_048_576
+    """Octets of the longest frame taken, 1024..16777216."""
+    max_depth: Annotated[int, between(4, 64)] = 8
+    """How deep a frame may be nested, 4..64; a submit with tags needs 4."""
+    max_batch: Annotated[int, between(1, 100_000)] = 1000
+    """Messages in one submit, 1..100000."""
+    credit: Messages = 10_000
+    """Messages a client may have submitted and not yet had a result for, 1..1000000."""
+    hello_timeout: Wait = 5.0
+    """Seconds a new connection has to say hello, 0.01..3600."""
+    write_timeout: Wait = 30.0
+    """Seconds a client may leave what we write unread before it is disconnected, 0.01..3600."""
+    max_connections: Annotated[int, between(1, 10_000)] = 256
+    """Connections at once, 1..10000; more are closed at once."""
+    events_in_memory: Messages = 10_000
+    """Events of one client held in memory for its subscribers, 1..1000000; the rest is read from disk."""
+
+
+class WebSettings(Table):
+    """/metrics, /healthz and /readyz."""
+
+    listen: Endpoint = TcpAddress("127.0.0.1", 9464)
+    """HOST:PORT; port 0: any free one."""
+
+
+class ClientSettings(Table):
+    """One upstream application."""
+
+    secret: Secret
+    """What the client proves itself with in hello, 1..1024 characters."""
+    sender: Sender | None = None
+    """Sender id of messages that name none, 1..20 ASCII characters; left out: each must name one."""
+    senders: Many[Sender] | None = None
+    """Sender ids the client may use; left out: any."""
+    lane: LaneName = Lane.NORMAL
+    """Lane of messages that name none: otp, urgent, normal, bulk."""
+    events: Annotated[Events, Field(strict=False)] = Events.ALL
+    """all, or final: only events that end a message, unknown, and incoming."""
+
+    @field_validator("senders")
+    @classmethod
+    def _check_own_sender(cls, value: tuple[str, ...] | None, validation: ValidationInfo) -> tuple[str, ...] | None:
+        sender = validation.data.get("sender")
+        if value is not None and sender is not None and sender not in value:
+            raise conflict("must contain the client's own sender")
+        return value
+
+
+class RouteSettings(Table):
+    """Where messages go that fit all that is given here; what is left out (None) fits any."""
+
+    carriers: Annotated[tuple[Name, ...], Field(strict=False)] = ()
+    """Carriers in order of preference. Either this or weights."""
+    weights: dict[Name, Annotated[int, between(1, 1000)]] = Field(default_factory=dict)
+    """Carriers and their shares, 1..1000. Either this or carriers."""
+    prefixes: Many[Digits] | None = None
+    """Beginnings of the number in E.164 without "+", like "8190"; 1..15 digits each."""
+    senders: Many[Sender] | None = None
+    """Sender ids."""
+    clients: Many[Name] | None = None
+    """Names of clients."""
+    lanes: Many[LaneName] | None = None
+    """Lanes: otp, urgent, normal, bulk."""
+
+    @field_validator("carriers")
+    @classmethod
+    def _check_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise conflict("names a carrier twice")
+        return value
+
+    @field_validator("weights")
+    @classmethod
+    def _check_choice(cls, value: dict[str, int], validation: ValidationInfo) -> dict[str, int]:
+        if "carriers" in validation.data and bool(value) == bool(validation.data["carriers"]):
+            raise conflict("give one of carriers and weights" + (", not both" if value else ", naming at least one"))
+        return value
+
+
+class Settings(Table):
+    """Everything in the configuration file."""
+
+    gateway: GatewaySettings = GatewaySettings()
+    """The process and its store."""
+    upstream: UpstreamSettings = UpstreamSettings()
+    """The door for upstream applications."""
+    web: WebSettings = WebSettings()
+    """Metrics and health."""
+    clients: dict[Name, ClientSettings] = Field(default_factory=dict)
+    """Upstream applications by name."""
+    carriers: dict[Name, CarrierSettings]
+    """Carrier accounts by name."""
+    routes: Many[RouteSettings]
+    """At least one; the first that fits is taken."""
+    profiles: dict[Name, ProfileSettings] = Field(default_factory=dict)
+    """Profiles by name; one that is named like a shipped one replaces it."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _check_across(cls, raw: object, check: ModelWrapValidatorHandler[Self]) -> Self:
+        """Report what is wrong between tables together with what is wrong inside them."""
+        wrong = list(check_across(raw, shipped_profiles()))
+        try:
+            settings = check(raw)
+        except ValidationError as error:
+            wrong = [*_details(error), *wrong]
+        if wrong:
+            raise ValidationError.from_exception_data(cls.__name__, wrong, hide_input=True)
+        return settings
+
+    def profile_of(self, carrier: str) -> ProfileSettings:
+        """The profile of a carrier: a table of the configuration, else a shipped one."""
+        name = self.carriers[carrier].profile
+        return self.profiles.get(name) or shipped_profiles()[name]
+
+    def burst_of(self, carrier: str) -> int:
+        """Parts a carrier may be sent at once after a silence; never less than its longest message has."""
+        account = self.carriers[carrier]
+        wanted = math.ceil(account.parts_per_second) if account.burst is None else account.burst
+        return max(wanted, self.profile_of(carrier).max_parts)
+
+
+def _details(error: ValidationError) -> list[InitErrorDetails]:
+    return [
+        InitErrorDetails(
+            type=PydanticCustomError(each["type"], each["msg"], each.get("ctx")), loc=each["loc"], input=each["input"]
+        )
+        for each in error.errors(include_url=False)
+    ]

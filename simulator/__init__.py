@@ -1,0 +1,1 @@
+"""An SMSC that stands in for the carriers."""

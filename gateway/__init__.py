@@ -1,0 +1,1 @@
+"""The gateway server: door, store, carriers."""

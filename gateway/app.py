@@ -1,0 +1,122 @@
+"""The gateway from start to stop: what runs inside what, and in which order it ends."""
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import trio
+
+from gateway.bind import Bind
+from gateway.carrier import Carrier
+from gateway.core import build
+from gateway.door import Door
+from gateway.store.sqlite import SqliteStore
+from gateway.upkeep import Upkeep
+from gateway.web import serve_web
+from protocol.link import listen
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+    from gateway.store import Commit
+
+UNBIND_SECONDS: Final = 6.0
+"""For unbinding, after the answers owed to us have come or been given up."""
+
+
+class Gateway:
+    """One gateway. `run` once; `stop` ends it."""
+
+    def __init__(self, settings: "Settings", store: SqliteStore) -> None:
+        """The store is open, and this gateway's to run and close."""
+        self.settings = settings
+        self.store = store
+        self.core = build(settings, store)
+        self.carriers = [Carrier(name, self.core) for name in settings.carriers]
+        self.binds = [Bind(carrier, n) for carrier in self.carriers for n in range(len(carrier.settings.binds))]
+        self.door = Door(self.core)
+        self._stop = trio.Event()
+        store.committed = self._committed
+        store.leases = self.core.lanes.leases
+        for carrier in self.carriers:
+            self.core.lanes.wake[carrier.name] = self._waker(carrier)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the staged stop has begun."""
+        return self._stop.is_set()
+
+    def stop(self) -> None:
+        """Begin the staged stop: no new messages, then the answers owed to us, then unbind, then the disk."""
+        self._stop.set()
+
+    async def run(self, ready: Callable[[dict[str, Any]], None]) -> None:
+        """Run until `stop`. `ready` is called with the addresses when it listens.
+
+        Raises: OSError: an address can't be listened on. sqlite3.Error: the store has failed.
+        """
+        upkeep = Upkeep(self.core)
+        web = await self._listen_web()
+        async with trio.open_nursery() as base:
+            base.start_soon(self.store.run)
+            await upkeep.start()
+            async with trio.open_nursery() as outer:
+                outer.start_soon(self.core.lanes.run)
+                outer.start_soon(upkeep.run)
+                outer.start_soon(serve_web, self, web)
+                await self._serve(outer, web, ready)
+                outer.cancel_scope.cancel()
+            base.cancel_scope.cancel()
+        await self.store.close(clean=all(bind.session is None for bind in self.binds))
+
+    async def _serve(
+        self, outer: trio.Nursery, web: list[trio.SocketListener], ready: Callable[[dict[str, Any]], None]
+    ) -> None:
+        async with trio.open_nursery() as doors:
+            addresses = {"web": _names(web)}
+            await doors.start(self.door.run)
+            async with trio.open_nursery() as binds:
+                for bind in self.binds:
+                    binds.start_soon(bind.run)
+                ready({"upstream": self.door.addresses, **addresses, "pid": os.getpid()})
+                await self._stop.wait()
+                self.door.close()
+                await self._drain(binds)
+            await self.store.commit.wait()
+            doors.cancel_scope.cancel()
+
+    async def _drain(self, binds: trio.Nursery) -> None:
+        """Wait for the answers owed to us and unbind; what has not ended by then is ended."""
+        patience = self.settings.gateway.drain_timeout
+        binds.cancel_scope.deadline = trio.current_time() + patience + UNBIND_SECONDS
+        for bind in self.binds:
+            binds.start_soon(bind.drain, patience)
+
+    async def _listen_web(self) -> list[trio.SocketListener]:
+        address = self.settings.web.listen
+        try:
+            return await listen(address.host, address.port)
+        except OSError as error:
+            reason = f"cannot listen on {address.authority} (web.listen): {os.strerror(error.errno or 0)}"
+            raise OSError(error.errno, reason) from None
+
+    def _committed(self, commit: "Commit") -> None:
+        lanes = self.core.lanes
+        if commit.leases:
+            lanes.leased(commit.leases)
+        if commit.added:
+            lanes.offer(commit.added)
+        if commit.events:
+            self.door.publish(commit)
+
+    def _waker(self, carrier: Carrier) -> Callable[[], None]:
+        binds = [bind for bind in self.binds if bind.carrier is carrier]
+
+        def wake() -> None:
+            for bind in binds:
+                bind.wake()
+
+        return wake
+
+
+def _names(listeners: list[trio.SocketListener]) -> list[str]:
+    return ["{}:{}".format(*listener.socket.getsockname()[:2]) for listener in listeners]

@@ -1,0 +1,123 @@
+"""The `denpo` command. The rooms bring their subcommands by entry points, since they may not import each other."""
+
+import argparse
+import signal
+import sqlite3
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+from time import time
+from typing import Any, Final
+
+import structlog
+import trio
+
+from config.command import DONE, FAILED, WRONG_USE, Command, add_log_format, complain, set_up_log
+from config.load import ConfigError, Loaded, load
+from gateway.app import Gateway
+from gateway.store.sqlite import SqliteStore
+
+_ABOUT: Final = "An SMPP gateway for Japanese text, and an SMSC simulator to test it with."
+
+_GATEWAY: Final = """\
+Take messages from applications over the upstream socket, keep them on disk, and send them to the carriers' SMSCs.
+Runs in the foreground. Logs go to standard error, one line each; the event "ready" names the addresses. SIGTERM or
+SIGINT stops it: no new messages, then the answers that carriers owe, then unbind."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a subcommand; returns its exit code."""
+    parser = argparse.ArgumentParser("denpo", description=_ABOUT)
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for entry in sorted(entry_points(group="denpo.commands"), key=lambda entry: entry.name):
+        command: Command = entry.load()
+        subparser = subparsers.add_parser(command.name, help=command.summary)
+        command.configure(subparser)
+        subparser.set_defaults(run=command.run)
+    parsed = parser.parse_args(arguments)
+    code: int = parsed.run(parsed)
+    return code
+
+
+def _configure_gateway(parser: argparse.ArgumentParser) -> None:
+    parser.description = _GATEWAY
+    parser.add_argument("--config", metavar="FILE", type=Path, required=True, help="the configuration, TOML")
+    parser.add_argument("--check", action="store_true", help="say what would run, or what is wrong, and end")
+    add_log_format(parser)
+
+
+def _run_gateway(arguments: argparse.Namespace) -> int:
+    try:
+        loaded = load(arguments.config)
+    except ConfigError as error:
+        return complain("gateway", f"{arguments.config} has errors\n{error}", WRONG_USE)
+    if arguments.check:
+        _show_plan(loaded)
+        return DONE
+    set_up_log(arguments.log_format)
+    for warning in loaded.warnings:
+        structlog.get_logger().warning("configuration", warning=warning)
+    failures: list[str] = []
+    try:
+        trio.run(_serve, loaded)
+    except* (OSError, ValueError, sqlite3.Error) as errors:
+        failures += map(_explain, _leaves(errors))
+    return complain("gateway", failures[0], FAILED) if failures else DONE
+
+
+async def _serve(loaded: Loaded) -> None:
+    settings = loaded.settings
+    store = SqliteStore(settings.gateway.data_dir, time, settings.gateway.commit_batch)
+    grace = max(carrier.unknown_grace for carrier in settings.carriers.values())
+    await store.open(unknown_until=time() + grace)
+    gateway = Gateway(settings, store)
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_stop_on, signals, gateway)
+            await gateway.run(lambda addresses: structlog.get_logger().info("ready", **addresses))
+            nursery.cancel_scope.cancel()
+    structlog.get_logger().info("stopped")
+
+
+async def _stop_on(signals: Any, gateway: Gateway) -> None:  # noqa: ANN401  # an async iterator that Trio does not name
+    async for _ in signals:
+        structlog.get_logger().info("stopping")
+        gateway.stop()
+
+
+def _show_plan(loaded: Loaded) -> None:
+    settings = loaded.settings
+    print(f"{loaded.path} is right. It would run {settings.gateway.name}:")
+    print(f"  store      {settings.gateway.data_dir}")
+    print(f"  upstream   {', '.join(map(str, settings.upstream.listen))}")
+    print(f"  web        {settings.web.listen.authority}")
+    for name in settings.clients:
+        print(f"  client     {name}")
+    for name, carrier in settings.carriers.items():
+        for bind in carrier.binds:
+            rate = f"{carrier.parts_per_second:g} parts/s" if carrier.parts_per_second else "no rate limit"
+            print(f"  carrier    {name}: {bind.type} {bind.host}:{bind.port}, window {bind.window}, {rate}")
+    for warning in loaded.warnings:
+        print(f"  warning    {warning}")
+
+
+def _explain(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error)
+
+
+def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+GATEWAY: Final = Command("gateway", "take messages and send them to carriers", _configure_gateway, _run_gateway)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""What the rooms of the gateway share: one object that is handed around instead of ten."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from config.settings import Settings
+from gateway.lanes import Lanes
+from gateway.metrics import CarrierCounts, Counts
+from gateway.outstanding import Outstanding
+from gateway.routing import Router
+from gateway.settle import Settler
+from gateway.store import Store
+from protocol.text import Profile
+
+
+@dataclass(slots=True)
+class Core:
+    """The shared pieces, made by `build`."""
+
+    settings: Settings
+    store: Store
+    lanes: Lanes
+    outstanding: Outstanding
+    settler: Settler
+    router: Router
+    profiles: dict[str, Profile]
+    counts: Counts
+    clock: Callable[[], float]
+    """Unix seconds."""
+    chance: Callable[[], float]
+    """Random floats in 0..1."""
+    waiting: dict[int, int] = field(default_factory=dict)
+    """Messages waiting, by lane number, when they were counted last."""
+    accepted_then: int = 0
+    """`counts.accepted` when they were counted."""
+
+    @property
+    def backlog(self) -> int:
+        """Messages waiting: those counted last and all accepted since, so never fewer than there are."""
+        return sum(self.waiting.values()) + self.counts.accepted - self.accepted_then
+
+
+def build(
+    settings: Settings,
+    store: Store,
+    clock: Callable[[], float] = time.time,
+    chance: Callable[[], float] = random.random,
+) -> Core:
+    """Make the shared pieces and join them up; nothing runs yet."""
+    outstanding = Outstanding(settings.gateway.outstanding)
+    lanes = Lanes(store, settings.gateway.lane_window, outstanding, settings.carriers)
+    counts = Counts(carriers={name: CarrierCounts() for name in settings.carriers})
+    settler = Settler(settings, store, lanes, outstanding)
+    settler.counts, settler.chance = counts, chance
+    profiles = {name: text_profile(settings, name) for name in settings.carriers}
+    router = Router(settings.routes)
+    return Core(settings, store, lanes, outstanding, settler, router, profiles, counts, clock, chance)
+
+
+def text_profile(settings: Settings, carrier: str) -> Profile:
+    """How a carrier wants its texts, as the protocol room asks for it."""
+    wanted = settings.profile_of(carrier)
+    return Profile(wanted.coding, wanted.concatenation, wanted.part_units, wanted.part_septets, wanted.max_parts)

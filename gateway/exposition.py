@@ -1,0 +1,106 @@
+"""The counters as Prometheus metrics, gathered when they are asked for. No label is ever a number or a text."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from gateway.message import LANES
+from protocol.constants import status_name
+
+if TYPE_CHECKING:
+    from gateway.app import Gateway
+    from gateway.metrics import CarrierCounts
+
+_CARRIER_COUNTERS: Final = {
+    "sent": ("parts_sent", "Parts written to the carrier"),
+    "accepted": ("parts_accepted", "Parts that the carrier has accepted"),
+    "unknown": ("parts_unknown", "Parts whose fate could not be known: no answer came"),
+    "late": ("late_answers", "Answers that came after their part was given up as unknown"),
+    "receipts": ("receipts", "Final delivery receipts"),
+    "receipts_early": ("receipts_early", "Receipts whose message was not known when they came"),
+    "incoming": ("incoming_parts", "Parts of messages from handsets"),
+    "malformed": ("pdus_refused", "PDUs of the carrier that broke the rules"),
+    "binds": ("binds", "Successful binds"),
+    "bind_failures": ("bind_failures", "Binds that failed or were lost"),
+}
+
+
+def make_registry(gateway: "Gateway") -> CollectorRegistry:
+    """A registry of its own, with the process's figures."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Gathering(gateway))
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
+
+
+class _Gathering(Collector):
+    def __init__(self, gateway: "Gateway") -> None:
+        self._gateway = gateway
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._messages()
+        yield from self._backlog()
+        yield from self._carriers()
+        yield from self._binds()
+
+    def _messages(self) -> Iterator[Metric]:
+        counts = self._gateway.core.counts
+        yield _counter("messages_accepted", "Messages accepted from clients", counts.accepted)
+        yield _counter("messages_repeated", "Submits of an id that was there before", counts.duplicates)
+        yield _counter_by("messages_refused", "Messages refused at the door", "reason", counts.refused)
+        yield _counter_by("events", "Events about messages", "type", counts.events)
+        yield _counter("receipts_repeated", "Receipts for a part that had its final one", counts.receipts_repeated)
+        yield _counter("bad_frames", "Client connections closed for breaking the protocol", counts.bad_frames)
+        yield _counter("commits", "Commits of the store", self._gateway.store.commits)
+
+    def _backlog(self) -> Iterator[Metric]:
+        gateway = self._gateway
+        waiting = GaugeMetricFamily("denpo_waiting", "Messages waiting to be sent, as counted last", labels=["lane"])
+        for number, lane in enumerate(LANES):
+            waiting.add_metric([lane.value], gateway.core.waiting.get(number, 0))
+        yield waiting
+        yield _gauge("outstanding", "Messages in memory that await a receipt", len(gateway.core.outstanding))
+        yield _gauge("connections", "Connections of clients", len(gateway.door.connections))
+
+    def _carriers(self) -> Iterator[Metric]:
+        counts: Mapping[str, CarrierCounts] = self._gateway.core.counts.carriers
+        for field, (name, text) in _CARRIER_COUNTERS.items():
+            yield _counter_by(name, text, "carrier", {carrier: getattr(c, field) for carrier, c in counts.items()})
+        refused = CounterMetricFamily(
+            "denpo_parts_refused", "Parts that the carrier refused", labels=["carrier", "status"]
+        )
+        for carrier, each in counts.items():
+            for status, count in each.refused.items():
+                refused.add_metric([carrier, status_name(status)], count)
+        yield refused
+
+    def _binds(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("denpo_bind_up", "1 while the bind is bound", labels=["carrier", "bind"])
+        used = GaugeMetricFamily("denpo_window_used", "submit_sm unanswered", labels=["carrier", "bind"])
+        size = GaugeMetricFamily("denpo_window_size", "submit_sm that may be unanswered", labels=["carrier", "bind"])
+        for bind in self._gateway.binds:
+            labels = [bind.carrier.name, bind.name]
+            up.add_metric(labels, 1 if bind.session else 0)
+            used.add_metric(labels, bind.session.in_flight if bind.session else 0)
+            size.add_metric(labels, bind.settings.window)
+        yield from (up, used, size)
+
+
+def _counter(name: str, text: str, value: int) -> Metric:
+    return CounterMetricFamily(f"denpo_{name}", text, value=value)
+
+
+def _gauge(name: str, text: str, value: int) -> Metric:
+    return GaugeMetricFamily(f"denpo_{name}", text, value=value)
+
+
+def _counter_by(name: str, text: str, label: str, values: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(f"denpo_{name}", text, labels=[label])
+    for value, count in values.items():
+        family.add_metric([value], count)
+    return family

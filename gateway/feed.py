@@ -1,0 +1,79 @@
+"""Events on their way to a client: the newest in memory, packed and ready to be sent; older ones on disk."""
+
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from protocol.upstream import pack
+
+if TYPE_CHECKING:
+    from gateway.store import Store
+
+PAGE: Final = 500
+"""Events in one frame."""
+
+
+class Feed:
+    """The events of one client, for all its subscribed connections."""
+
+    def __init__(self, client: str, store: "Store", limit: int, newest: int) -> None:
+        """Args: limit: events held in memory. newest: no event on disk has a higher cursor."""
+        self._client = client
+        self._store = store
+        self._limit = limit
+        self._newest = newest
+        self._floor = newest
+        """Every event with a higher cursor is in memory."""
+        self._cursors: list[int] = []
+        self._entries: list[bytes] = []
+        self._subscribers: set[Callable[[], None]] = set()
+
+    def subscribe(self, wake: Callable[[], None]) -> None:
+        """Have `wake` called when there are new events; from now on they are kept in memory."""
+        if not self._subscribers:
+            self._floor = self._newest
+        self._subscribers.add(wake)
+
+    def unsubscribe(self, wake: Callable[[], None]) -> None:
+        """Forget a subscriber; with the last one, memory is given up."""
+        self._subscribers.discard(wake)
+        if not self._subscribers:
+            self._cursors.clear()
+            self._entries.clear()
+
+    def publish(self, events: list[tuple[int, bytes]]) -> None:
+        """Take in events that have just been committed, in order of their cursors."""
+        self._newest = events[-1][0]
+        if not self._subscribers:
+            return
+        self._cursors += [cursor for cursor, _ in events]
+        self._entries += [_entry(cursor, packed) for cursor, packed in events]
+        surplus = len(self._cursors) - self._limit
+        if surplus > 0:
+            self._floor = self._cursors[surplus - 1]
+            del self._cursors[:surplus], self._entries[:surplus]
+        for wake in self._subscribers:
+            wake()
+
+    async def page(self, after: int) -> tuple[int, bytes]:
+        """The next events after a cursor.
+
+        Returns: the cursor to ask with next time, and a frame of events; b"" when there are none now.
+        """
+        floor = self._floor
+        if after < floor:
+            found = await self._store.events(self._client, after, PAGE)
+            if found:
+                return found[-1][0], _frame([_entry(cursor, packed) for cursor, packed in found])
+            return floor, b""  # the rest up to here has been acknowledged
+        start = bisect_right(self._cursors, after)
+        entries = self._entries[start : start + PAGE]
+        return (self._cursors[start + len(entries) - 1], _frame(entries)) if entries else (after, b"")
+
+
+def _entry(cursor: int, packed: bytes) -> bytes:
+    return b"\x92" + pack(cursor) + packed  # [cursor, event]
+
+
+def _frame(entries: list[bytes]) -> bytes:
+    return b"\x92\xa6events\xdc" + len(entries).to_bytes(2, "big") + b"".join(entries)  # ["events", [entry, …]]

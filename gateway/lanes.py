@@ -1,0 +1,248 @@
+"""What waits to be sent: a bounded window in memory onto the store, by plan and lane, handed out by carrier and lane.
+
+The disk is the truth. What arrives while the window has room is kept in memory as well; the rest is read again, in
+order of keys, when the window runs low. Which carrier gets a message is decided on its way into the window, and anew
+whenever a carrier goes up or down.
+
+A lease says up to which key messages may have been handed out. It is on disk before they are, so after a crash it is
+known which may have been sent; it stays close to the head of the lane, and moves only while a carrier is up: neither a
+backlog nor an outage casts doubt on what was never sent.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import trio
+
+from gateway.message import LANE_NUMBERS, Message, PartState, State
+from gateway.outstanding import Outstanding
+from gateway.routing import Plan
+from gateway.store import Commit, Store
+from protocol.constants import Lane
+
+LEASE_AHEAD: Final = 500
+"""Messages of a lane that may be handed out between two commits, and so may be doubted after a crash."""
+
+
+@dataclass(slots=True)
+class Feed:
+    """One lane of one plan: how far the window has come."""
+
+    plan: Plan
+    target: str | None
+    """The carrier that gets its messages; None when it depends on the message."""
+    cursor: int = 0
+    """Every message up to this key has been in the window, or is due later."""
+    held: int = 0
+    """Messages in the window."""
+    behind: bool = False
+    """Whether messages above the cursor wait on disk only; nothing is offered past them."""
+    missed: bool = False
+    """Whether any was offered while the disk was being read."""
+    lease: int = 0
+
+
+class Lanes:
+    """All lanes. `outstanding` knows every message that is in memory, so that none is there twice."""
+
+    def __init__(self, store: Store, window: int, outstanding: Outstanding, carriers: Iterable[str]) -> None:
+        self.up: set[str] = set()
+        """Carriers with a bound bind."""
+        self.wake: dict[str, Callable[[], None]] = {}
+        """Called, by carrier, when there may be something to take."""
+        self._store = store
+        self._window = window
+        self._low = window // 2
+        """Messages in the window at which it is filled up again."""
+        self._outstanding = outstanding
+        self._live = outstanding.live
+        self._begun = False
+        """Whether it is known what the last run has left waiting; until then every lane is behind."""
+        self._feeds: dict[tuple[str, int], Feed] = {}
+        self._ready: Final[dict[str, tuple[deque[Message], ...]]] = {
+            carrier: tuple(deque[Message]() for _ in Lane) for carrier in carriers
+        }
+        self._hungry = trio.Event()
+
+    def waiting(self, carrier: str) -> int:
+        """Messages in memory for a carrier."""
+        return sum(map(len, self._ready[carrier]))
+
+    def offer(self, messages: Iterable[Message]) -> None:
+        """Take in what has just been committed; what finds no room stays on disk."""
+        touched = set()
+        for message in messages:
+            if message.state is not State.WAITING:
+                continue
+            feed = self._feed(message.plan, LANE_NUMBERS[message.lane])
+            if message.key <= feed.cursor or message.key in self._live:
+                continue  # read from disk already, in the moment between the commit and this call
+            if feed.behind or feed.held >= self._window:
+                feed.behind = feed.missed = True
+                continue
+            feed.cursor = message.key
+            touched.add(self._push(feed, message))
+        self._wake(touched)
+
+    def resume(self, message: Message) -> None:
+        """Take in an older message that may be sent (again), and waits on disk; without room it is read in its turn.
+
+        The caller holds `outstanding.on_disk`, and the message's new state is on disk.
+        """
+        feed = self._feed(message.plan, LANE_NUMBERS[message.lane])
+        if feed.held < self._window:
+            self._wake({self._push(feed, message)})
+        else:
+            self._outstanding.drop(message)
+            feed.behind = feed.missed = True
+            feed.cursor = min(feed.cursor, message.key - 1)
+
+    def put_back(self, message: Message) -> None:
+        """Have a message that was taken, and not accepted, go first again."""
+        message.state = State.WAITING
+        self._wake({self._push(self._feed(message.plan, LANE_NUMBERS[message.lane]), message)})
+
+    def take(self, carrier: str, parts: int) -> list[Message]:
+        """Take messages for a carrier, upper lanes first, until they have so many parts; the last may have more."""
+        taken: list[Message] = []
+        for number, lane in enumerate(self._ready[carrier]):
+            while lane and parts > 0:
+                message = lane[0]
+                feed = self._feeds[message.plan, number]
+                if message.key > feed.lease:
+                    _ = self._store.commit  # the next commit moves the lease
+                    break
+                lane.popleft()
+                message.queued = False
+                feed.held -= 1
+                if message.state is State.WAITING:
+                    parts -= message.total
+                    taken.append(message)
+                if feed.behind and feed.held <= self._low:
+                    self._hungry.set()
+        return taken
+
+    def carrier_up(self, carrier: str) -> None:
+        """Note that a carrier has a bound bind: what waits may move to it."""
+        self.up.add(carrier)
+        self._reassign()
+
+    def carrier_down(self, carrier: str) -> None:
+        """Note that a carrier has no bound bind left: what waits moves to others of its plan that are up."""
+        self.up.discard(carrier)
+        self._reassign()
+
+    def leases(self, commit: Commit) -> dict[tuple[str, int], int]:
+        """The leases to write with a commit: for what stands first in each lane of a carrier that is up."""
+        moved: dict[tuple[str, int], int] = {}
+        for carrier in self.up:
+            for number, lane in enumerate(self._ready[carrier]):
+                if lane:
+                    self._lease(moved, carrier, number, lane[min(len(lane), LEASE_AHEAD) - 1].key)
+        added: dict[tuple[str, int], list[int]] = {}
+        for message in commit.added:
+            added.setdefault((message.plan, LANE_NUMBERS[message.lane]), []).append(message.key)
+        for queue, keys in added.items():
+            feed = self._feed(*queue)
+            room = LEASE_AHEAD - feed.held
+            if room > 0 and not feed.behind and not self.up.isdisjoint(feed.plan.carriers):
+                moved[queue] = max(moved.get(queue, 0), keys[min(len(keys), room) - 1])
+        return moved
+
+    def _lease(self, moved: dict[tuple[str, int], int], carrier: str, number: int, key: int) -> None:
+        for queue, feed in self._feeds.items():
+            if queue[1] == number and key > max(feed.lease, moved.get(queue, 0)) and carrier in feed.plan.carriers:
+                moved[queue] = key
+
+    def leased(self, leases: dict[tuple[str, int], int]) -> None:
+        """Note that leases are on disk."""
+        for queue, key in leases.items():
+            feed = self._feed(*queue)
+            feed.lease = max(feed.lease, key)
+            self._wake(set(feed.plan.carriers))
+
+    async def run(self) -> None:
+        """Fill the windows from disk whenever they run low, for ever."""
+        for plan, lane in await self._store.queues():
+            self._feed(plan, lane)
+        self._begun = True
+        while True:
+            self._hungry = trio.Event()
+            for (plan, lane), feed in list(self._feeds.items()):
+                while feed.behind and feed.held <= self._low:
+                    await self._refill(plan, lane, feed)
+            await self._hungry.wait()
+
+    async def _refill(self, plan: str, lane: int, feed: Feed) -> None:
+        outstanding = self._outstanding
+        async with outstanding.on_disk:
+            left = outstanding.dropped = set()
+            await self._store.commit.wait()  # what has left memory before is on disk as it left
+            feed.missed, room = False, self._window - feed.held
+            found = await self._store.waiting(plan, lane, feed.cursor, room)
+            outstanding.dropped = None
+            feed.behind = feed.missed or len(found) == room
+            feed.cursor = found[-1].key if found else feed.cursor
+            here = [message for message in found if message.key not in self._live and message.key not in left]
+            touched = {self._push(feed, message) for message in here}
+        if touched:
+            _ = self._store.commit  # moves the lease
+            self._wake(touched)
+
+    def _feed(self, plan: str, lane: int) -> Feed:
+        feed = self._feeds.get((plan, lane))
+        if feed is None:
+            parsed = Plan.parse(plan)
+            feed = self._feeds[plan, lane] = Feed(parsed, self._target(parsed), behind=not self._begun)
+            self._hungry.set()
+        return feed
+
+    def _target(self, plan: Plan) -> str | None:
+        return None if plan.weights else plan.choose(0, self.up)
+
+    def _push(self, feed: Feed, message: Message) -> str:
+        """Put a message into its lane, where its key belongs; the carrier that gets it."""
+        carrier = self._carrier(feed, message)
+        if message.queued:
+            return carrier
+        self._live[message.key] = message
+        message.queued = True
+        feed.held += 1
+        lane = self._ready[carrier][LANE_NUMBERS[message.lane]]
+        if not lane or lane[-1].key < message.key:
+            lane.append(message)
+            return carrier
+        earlier = []
+        while lane[0].key < message.key:
+            earlier.append(lane.popleft())
+        lane.appendleft(message)
+        lane.extendleft(reversed(earlier))
+        return carrier
+
+    def _carrier(self, feed: Feed, message: Message) -> str:
+        """A message that a carrier has, or may have, a part of stays with it."""
+        touched = message.repeated or any(part.state is not PartState.WAITING for part in message.parts)
+        if touched and message.carrier in self._ready:
+            return message.carrier
+        return feed.target or feed.plan.choose(message.key, self.up)
+
+    def _reassign(self) -> None:
+        for feed in self._feeds.values():
+            feed.target = self._target(feed.plan)
+            feed.held = 0
+        waiting = [message for lanes in self._ready.values() for lane in lanes for message in lane]
+        for lanes in self._ready.values():
+            for lane in lanes:
+                lane.clear()
+        for message in sorted(waiting, key=lambda message: message.key):
+            message.queued = False
+            if message.state is State.WAITING:
+                self._push(self._feeds[message.plan, LANE_NUMBERS[message.lane]], message)
+        _ = self._store.commit  # moves the leases of what may go now
+        self._wake(set(self._ready))
+
+    def _wake(self, carriers: set[str]) -> None:
+        for carrier in carriers:
+            self.wake[carrier]()

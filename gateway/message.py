@@ -1,0 +1,259 @@
+"""What a message is, and its life: pure, no clock of its own.
+
+A message is its parts: each has its own id at the carrier and its own outcome, and the message's state is derived from
+theirs. Final states are never overwritten by weaker ones.
+"""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, Final
+
+import msgpack
+
+from config.settings import OnUnknown
+from protocol.constants import Lane
+from protocol.text import Cut
+from protocol.upstream import pack
+
+
+class State(IntEnum):
+    """Where a message is; kept on disk, so the numbers never change meaning."""
+
+    WAITING = 2
+    """Ready to be sent; `due`, when not 0, is when it expires."""
+    HELD = 3
+    """Not before `due`: scheduled, or to be tried again."""
+    SENDING = 4
+    """At least one part may be on the wire and has no answer yet."""
+    UNKNOWN = 5
+    """It can't be known whether the carrier took a part; `due` is when `on_unknown` decides."""
+    SUBMITTED = 6
+    """The carrier has every part; receipts are awaited."""
+    REPORTED = 7
+    """Reported as unknown; only a receipt can change it."""
+    DONE = 10
+    """Submitted, and no receipt was asked for."""
+    DELIVERED = 11
+    UNDELIVERED = 12
+    REJECTED = 13
+    EXPIRED = 14
+    CANCELED = 15
+
+
+FINAL: Final = State.DONE
+"""The first final state."""
+
+
+class PartState(IntEnum):
+    """Where a part is; kept on disk."""
+
+    WAITING = 0
+    SENT = 1
+    """Written, or about to be, and not answered."""
+    UNKNOWN = 2
+    ACCEPTED = 3
+    DELIVERED = 4
+    UNDELIVERED = 5
+    EXPIRED = 6
+    REJECTED = 7
+
+
+@dataclass(slots=True, eq=False)
+class Part:
+    """One part on its way; the session carries it as the request's tag."""
+
+    message: "Message"
+    n: int
+    state: PartState = PartState.WAITING
+    carrier_id: str = ""
+    """The message_id of the carrier's answer, as it was spelled."""
+    status: int = 0
+    """command_status of the last answer."""
+    at: float = 0.0
+    """Unix seconds of the last change."""
+    receipt: dict[str, Any] | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Message:
+    """One text to one number. Times are Unix seconds, 0 for none."""
+
+    key: int
+    """Unix microseconds of the acceptance, made unique and growing: order, identity and age in one number."""
+    client: str
+    id: str
+    to: str = field(repr=False)
+    """E.164 without the plus sign."""
+    sender: str
+    text: str = field(repr=False)
+    """The normalised body."""
+    lane: Lane
+    plan: str
+    """Which carriers may carry it, see `routing.Plan`."""
+    coding: str = ""
+    units: int = 0
+    total: int = 1
+    """Parts, as counted at the acceptance."""
+    on_unknown: OnUnknown = OnUnknown.RESEND
+    receipt: bool = True
+    not_before: float = 0.0
+    expires_at: float = 0.0
+    meta: dict[str, Any] | None = None
+    tags: list[str] | None = None
+    operator: str | None = None
+    warnings: list[str] | None = None
+    state: State = State.WAITING
+    due: float = 0.0
+    carrier: str = ""
+    """Who has a part of it, or had the last."""
+    attempts: int = 0
+    """Tries that the carrier refused for the moment."""
+    repeated: bool = False
+    """It may have been sent twice."""
+    parts: list[Part] = field(default_factory=list)
+    cut: Cut | None = None
+    """The encoded parts while they are needed: made at the acceptance, dropped when sent."""
+    cut_for: str = ""
+    """The carrier whose profile `cut` was made by."""
+    queued: bool = False
+    """Whether it stands in a lane in memory."""
+
+    @property
+    def message_id(self) -> str:
+        """Our own id for the message, opaque to clients."""
+        return f"{self.key:x}"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more is to happen to it."""
+        return self.state >= FINAL
+
+
+_BODY: Final = (
+    *("to", "sender", "text", "coding", "units", "total", "receipt", "not_before", "expires_at"),
+    *("meta", "tags", "operator", "warnings"),
+)
+
+
+def pack_body(message: Message) -> bytes:
+    """Pack what never changes about a message, for the store."""
+    return pack([getattr(message, name) for name in _BODY])
+
+
+def pack_life(message: Message) -> bytes:
+    """Pack what changes about a message, for the store."""
+    parts = [(part.state, part.carrier_id, part.status, part.at, part.receipt) for part in message.parts]
+    return pack((message.carrier, message.attempts, parts))
+
+
+def unpack(row: tuple[Any, ...]) -> Message:
+    """Make a message of a row: key, client, id, lane, plan, state, due, report, repeated, body, life."""
+    key, client, id_, lane, plan, state, due, report, repeated, body, life = row
+    to, sender, text, *values = msgpack.unpackb(body)
+    message = Message(key, client, id_, to, sender, text, LANES[lane], plan)
+    message.on_unknown = OnUnknown.REPORT if report else OnUnknown.RESEND
+    for name, value in zip(_BODY[3:], values, strict=True):
+        setattr(message, name, value)
+    message.state, message.due, message.repeated = State(state), due or 0.0, bool(repeated)
+    message.carrier, message.attempts, parts = unpack_life(life)
+    message.parts = [Part(message, n, PartState(part[0]), *part[1:]) for n, part in enumerate(parts, 1)]
+    return message
+
+
+def unpack_life(life: bytes | None) -> tuple[str, int, list[Any]]:
+    """Read what `pack_life` wrote, None for a message that nothing has happened to: carrier, attempts, parts."""
+    return ("", 0, []) if life is None else msgpack.unpackb(life)
+
+
+LANES: Final = tuple(Lane)
+"""Lanes by their number on disk, first to last."""
+LANE_NUMBERS: Final = {lane: number for number, lane in enumerate(Lane)}
+
+
+def derive(message: Message) -> State:
+    """Say what the states of its parts make of a message that has been handed to a carrier."""
+    states = [part.state for part in message.parts]
+    worst = max(states)
+    if worst > PartState.DELIVERED:
+        return _FAILURES[worst]
+    least = min(states)
+    if least >= PartState.ACCEPTED:
+        if not message.receipt:
+            return State.DONE
+        return State.DELIVERED if least is PartState.DELIVERED else State.SUBMITTED
+    if PartState.SENT in states:
+        return State.SENDING
+    if PartState.UNKNOWN in states:
+        return State.REPORTED if message.state is State.REPORTED else State.UNKNOWN
+    return State.WAITING
+
+
+_FAILURES: Final = {
+    PartState.UNDELIVERED: State.UNDELIVERED,
+    PartState.EXPIRED: State.EXPIRED,
+    PartState.REJECTED: State.REJECTED,
+}
+
+
+def recover(message: Message, unknown_until: float) -> None:
+    """Decide about a message that was being sent when the gateway died: what was not answered can't be known."""
+    resend = message.on_unknown is OnUnknown.RESEND
+    for part in message.parts:
+        if part.state is PartState.SENT:
+            part.state = PartState.WAITING if resend else PartState.UNKNOWN
+    # a part that was written down as waiting may have been sent since; of those to report that is written down first
+    message.repeated |= resend and any(part.state is PartState.WAITING for part in message.parts)
+    message.state = derive(message)
+    message.due = unknown_until if message.state is State.UNKNOWN else message.expires_at
+
+
+def resend_unknown(message: Message) -> None:
+    """Make the unknown parts ready to be sent once more; the others keep what became of them."""
+    for part in message.parts:
+        if part.state is PartState.UNKNOWN:
+            part.state = PartState.WAITING
+    message.state, message.due, message.repeated = State.WAITING, message.expires_at, True
+
+
+def describe(message: Message) -> dict[str, Any]:
+    """The answer to a status or cancel request (upstream protocol, version 1)."""
+    return {
+        "id": message.id,
+        "ok": True,
+        "state": _STATE_NAMES[message.state],
+        "final": message.final,
+        "carrier": message.carrier,
+        "parts": [
+            {
+                "n": part.n,
+                "state": part.state.name.lower(),
+                "carrier_id": part.carrier_id,
+                "status": part.status,
+                "at": part.at,
+            }
+            for part in message.parts
+        ],
+    }
+
+
+_STATE_NAMES: Final = {state: state.name.lower() for state in State} | {
+    State.REPORTED: "unknown",
+    State.DONE: "submitted",
+}
+
+
+def event(message: Message, kind: str, at: float, **more: Any) -> dict[str, Any]:  # noqa: ANN401  # per kind
+    """An event about an outgoing message (upstream protocol, version 1). `at`: Unix seconds."""
+    made = {
+        "type": kind,
+        "at": at,
+        "id": message.id,
+        "message_id": message.message_id,
+        "carrier": message.carrier,
+        "final": message.final,
+        "meta": message.meta,
+        **more,
+    }
+    if message.repeated:
+        made["possible_duplicate"] = True
+    return made

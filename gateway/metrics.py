@@ -1,0 +1,41 @@
+"""Plain counters, kept where things happen and read only when Prometheus asks."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class CarrierCounts:
+    """What happened at one carrier since the start, in parts."""
+
+    sent: int = 0
+    accepted: int = 0
+    refused: dict[int, int] = field(default_factory=dict)
+    """By command_status."""
+    unknown: int = 0
+    late: int = 0
+    """Answers that came after their part was given up as unknown."""
+    receipts: int = 0
+    receipts_early: int = 0
+    """Receipts whose message was not known when they came."""
+    incoming: int = 0
+    malformed: int = 0
+    """PDUs of the carrier that were refused."""
+    binds: int = 0
+    """Successful binds."""
+    bind_failures: int = 0
+
+
+@dataclass(slots=True)
+class Counts:
+    """What happened since the start."""
+
+    accepted: int = 0
+    """Messages."""
+    duplicates: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+    """Messages by the code of the refusal."""
+    events: dict[str, int] = field(default_factory=dict)
+    """By type."""
+    receipts_repeated: int = 0
+    bad_frames: int = 0
+    carriers: dict[str, CarrierCounts] = field(default_factory=dict)

@@ -1,0 +1,47 @@
+"""The messages in memory, and what carriers call their parts: a bounded window; what falls out is found on disk."""
+
+from collections import OrderedDict
+
+import trio
+
+from gateway.message import Message, Part
+
+
+class Outstanding:
+    """Messages by key while they wait, are sent, or await a receipt."""
+
+    def __init__(self, limit: int) -> None:
+        self.live: dict[int, Message] = {}
+        self.on_disk = trio.Lock()
+        """Held while messages that are only on disk are read and changed, so that there are never two copies of one."""
+        self.dropped: set[int] | None = None
+        """While somebody reads the disk: the keys of messages that have left memory meanwhile."""
+        self._limit = limit
+        self._awaiting: OrderedDict[int, Message] = OrderedDict()
+        self._parts: dict[tuple[str, str], Part] = {}
+
+    def __len__(self) -> int:
+        return len(self._awaiting)
+
+    def name(self, carrier: str, carrier_id: str, part: Part) -> None:
+        """Remember what a carrier calls a part. A newer part that is called the same takes the name over."""
+        self._parts[carrier, carrier_id] = part
+
+    def find(self, carrier: str, carrier_id: str) -> Part | None:
+        """The part that a carrier calls so, if it is in memory."""
+        return self._parts.get((carrier, carrier_id))
+
+    def submitted(self, message: Message) -> None:
+        """Note that a message only awaits its receipts; when there are too many, the oldest such leaves memory."""
+        self._awaiting[message.key] = message
+        if len(self._awaiting) > self._limit:
+            self.drop(self._awaiting[next(iter(self._awaiting))])
+
+    def drop(self, message: Message) -> None:
+        """Let a message leave memory: it is over, or waits on disk only."""
+        self._awaiting.pop(message.key, None)
+        if self.live.pop(message.key, None) and self.dropped is not None:
+            self.dropped.add(message.key)
+        for part in message.parts:
+            if self._parts.get((message.carrier, part.carrier_id)) is part:
+                del self._parts[message.carrier, part.carrier_id]

@@ -1,0 +1,87 @@
+"""Which carriers may carry a message, and which of them does: pure.
+
+A route gives a plan at the acceptance; the plan gives a carrier when the message is about to be sent, so what waits
+moves on when a carrier is down.
+"""
+
+from collections.abc import Container, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from config.settings import RouteSettings
+    from protocol.constants import Lane
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Carriers that may carry a message: in order of preference, or by weight when there are weights."""
+
+    carriers: tuple[str, ...]
+    weights: tuple[int, ...] = ()
+
+    @cached_property
+    def spelled(self) -> str:
+        """How the store spells it: "alpha,beta" or "alpha:3,beta:1"."""
+        if not self.weights:
+            return ",".join(self.carriers)
+        return ",".join(f"{carrier}:{weight}" for carrier, weight in zip(self.carriers, self.weights, strict=True))
+
+    @classmethod
+    def parse(cls, spelled: str) -> "Plan":
+        """Read what `spelled` is."""
+        pairs = [entry.partition(":") for entry in spelled.split(",")]
+        return cls(tuple(name for name, _, _ in pairs), tuple(int(weight) for _, _, weight in pairs if weight))
+
+    def choose(self, key: int, up: Container[str]) -> str:
+        """Choose the carrier for a message: among those that are up when any is, else among all.
+
+        The same message always gets the same answer, so its parts stay together.
+        """
+        usable = [n for n, carrier in enumerate(self.carriers) if carrier in up] or range(len(self.carriers))
+        if not self.weights:
+            return self.carriers[usable[0]]
+        point = _scatter(key) % sum(self.weights[n] for n in usable)
+        for n in usable:
+            point -= self.weights[n]
+            if point < 0:
+                return self.carriers[n]
+        raise AssertionError("the weights sum to more than the point")
+
+    def prefer(self, carrier: str) -> "Plan":
+        """The plan with this carrier tried first; unchanged when it is not one of them."""
+        if carrier not in self.carriers:
+            return self
+        return Plan((carrier, *(other for other in self.carriers if other != carrier)))
+
+
+class Router:
+    """The routes of the configuration, in order; the first that fits is taken."""
+
+    def __init__(self, routes: Iterable["RouteSettings"]) -> None:
+        self._routes: Final = [(route, _plan(route)) for route in routes]
+
+    def find(self, to: str, sender: str, client: str, lane: "Lane") -> Plan | None:
+        """The plan for a message; None when no route fits. `to`: E.164 without the plus sign."""
+        for route, plan in self._routes:
+            if (
+                (not route.prefixes or to.startswith(route.prefixes))
+                and (not route.senders or sender in route.senders)
+                and (not route.clients or client in route.clients)
+                and (not route.lanes or lane in route.lanes)
+            ):
+                return plan
+        return None
+
+
+def _plan(route: "RouteSettings") -> Plan:
+    return Plan(tuple(route.weights), tuple(route.weights.values())) if route.weights else Plan(route.carriers)
+
+
+def _scatter(key: int) -> int:
+    """Spread keys evenly over 32 bits whatever their rhythm (the last steps of MurmurHash3)."""
+    key = (key ^ key >> 32) & 0xFFFFFFFF
+    key = (key ^ key >> 16) * 0x85EBCA6B & 0xFFFFFFFF
+    key = (key ^ key >> 13) * 0xC2B2AE35 & 0xFFFFFFFF
+    return key ^ key >> 16

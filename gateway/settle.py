@@ -1,0 +1,280 @@
+"""What answers, receipts and time make of messages: parts change, messages follow, the store and the client hear of it.
+
+No I/O of its own: everything is noted with the store, to be on disk with its next commit. Times are Unix seconds.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from config.settings import Events, OnUnknown
+from gateway import retry
+from gateway.message import Message, Part, PartState, State, derive, event, resend_unknown
+from gateway.retry import Action
+from protocol.constants import MessageState, status_name
+from protocol.upstream import pack
+
+if TYPE_CHECKING:
+    from config.settings import CarrierSettings, ClientSettings, Settings
+    from gateway.lanes import Lanes
+    from gateway.metrics import Counts
+    from gateway.outstanding import Outstanding
+    from gateway.store import Store
+    from protocol.receipt import Receipt
+
+MAX_EARLY: Final = 100_000
+"""Spellings of ids under which receipts wait for the answer that they have overtaken."""
+
+CHECKED_DIGITS: Final = 8
+"""Trailing digits of a receipt's number that must be the message's: carriers spell the rest in many ways."""
+
+_KINDS: Final = {
+    State.SUBMITTED: "submitted",
+    State.DONE: "submitted",
+    State.DELIVERED: "delivered",
+    State.UNDELIVERED: "undelivered",
+    State.REJECTED: "rejected",
+    State.EXPIRED: "expired",
+    State.CANCELED: "canceled",
+    State.REPORTED: "unknown",
+}
+"""The event that tells of each state."""
+
+_RECEIPTS: Final[dict[int | None, PartState]] = {
+    MessageState.DELIVERED: PartState.DELIVERED,
+    MessageState.EXPIRED: PartState.EXPIRED,
+    MessageState.DELETED: PartState.UNDELIVERED,
+    MessageState.UNDELIVERABLE: PartState.UNDELIVERED,
+    MessageState.REJECTED: PartState.UNDELIVERED,
+    9: PartState.UNDELIVERED,  # SKIPPED, of SMPP 5.0
+}
+"""What a final receipt makes of its part."""
+
+
+class Settler:
+    """Applies outcomes; one for all carriers. `chance` gives random floats in 0..1."""
+
+    def __init__(self, settings: "Settings", store: "Store", lanes: "Lanes", outstanding: "Outstanding") -> None:
+        self._clients: dict[str, ClientSettings] = settings.clients
+        self._carriers: dict[str, CarrierSettings] = settings.carriers
+        self._store = store
+        self._lanes = lanes
+        self._outstanding = outstanding
+        self._early: dict[tuple[str, str], tuple[list[str], dict[str, Any]]] = {}
+        """By carrier and message id: all spellings of that id, and the receipt."""
+        self.counts: Counts
+        self.chance: Callable[[], float]
+
+    def accepted(self, part: Part, carrier_id: str, now: float) -> None:
+        """The carrier has taken a part, and calls it so; without an id no receipt can ever be matched."""
+        part.status, part.at, part.carrier_id = 0, now, carrier_id
+        part.state = max(part.state, PartState.ACCEPTED)
+        carrier = part.message.carrier
+        early = self._name(part, carrier, carrier_id)
+        self._follow(part.message, now)
+        if early:
+            self.received(part, early, now)
+
+    def refused(self, part: Part, status: int, now: float) -> Action:
+        """The carrier has not taken a part; what is done about it."""
+        message, action = part.message, retry.decide(status)
+        if part.receipt:  # of another copy of the part; it says more
+            return action
+        part.status, part.at, part.state = status, now, PartState.WAITING
+        known = message.state is State.UNKNOWN and derive(message) is State.WAITING
+        first = message.state is State.SENDING or known  # of this round; the parts refused after it go along
+        if action is Action.RETRY and message.attempts + first >= self._carriers[message.carrier].max_attempts:
+            action = Action.REJECT
+        if action is Action.REJECT:
+            part.state = PartState.REJECTED
+            self._follow(message, now)
+        elif first and action is Action.RETRY:
+            self._hold(message, now)
+        elif first:
+            message.due = message.expires_at
+            self._lanes.put_back(message)
+        self._save(message)
+        return action
+
+    def unanswered(self, parts: Iterable[Part], now: float) -> None:
+        """It can't be known whether the carrier has taken these parts."""
+        for part in parts:
+            if part.state is PartState.SENT:  # else a receipt of another copy of it has come
+                part.state, part.at = PartState.UNKNOWN, now
+                self._follow(part.message, now)
+
+    def unsent(self, message: Message, now: float) -> None:
+        """A message was taken to be sent, and some of it was not: it goes first again if nothing stands against it."""
+        self._follow(message, now)
+
+    def late(self, part: Part, status: int, carrier_id: str, now: float) -> None:
+        """An answer has come to a part that was given up as unknown."""
+        if part.state is PartState.UNKNOWN:
+            if status:
+                self.refused(part, status, now)
+            else:
+                self.accepted(part, carrier_id, now)
+        elif not status and carrier_id:
+            self._store.name_part(part.message.carrier, carrier_id, part.message.key, part.n)
+
+    def received(self, part: Part, receipt: dict[str, Any], now: float) -> None:
+        """A final receipt has come for a part. The first one counts: a final state is never overwritten."""
+        if part.state > PartState.ACCEPTED:
+            self.counts.receipts_repeated += 1
+            return
+        part.state = PartState[receipt["outcome"]]
+        part.at, part.receipt = now, receipt
+        self._follow(part.message, now)
+
+    def keep_early(self, carrier: str, message_ids: Iterable[str], receipt: dict[str, Any]) -> None:
+        """Keep a receipt whose message is not known (yet), under each id that the answer may spell."""
+        kept = list(message_ids), receipt
+        packed = pack(kept)
+        for message_id in kept[0]:
+            self._early[carrier, message_id] = kept
+            self._store.keep_early(carrier, message_id, packed)
+        while len(self._early) > MAX_EARLY:
+            self._take_early(*next(iter(self._early)))
+
+    def load_early(self, rows: Iterable[tuple[str, str, Any]]) -> None:
+        """Take over the early receipts that the last run kept, as they were packed."""
+        self._early.update({(carrier, message_id): tuple(kept) for carrier, message_id, kept in rows})
+
+    def fell_due(self, message: Message, now: float) -> bool:
+        """The time of a message that waits, is held, or is unknown has come.
+
+        Returns: whether it may be sent now, once its new state is on disk.
+        """
+        ready = False
+        if message.state in (State.WAITING, State.HELD) and 0 < message.expires_at <= now:
+            self._enter(message, State.EXPIRED, now)
+        elif message.state is State.HELD:
+            message.state, message.due = State.WAITING, message.expires_at
+            ready = True
+        elif message.state is State.UNKNOWN and message.on_unknown is OnUnknown.REPORT:
+            self._enter(message, State.REPORTED, now)
+        elif message.state is State.UNKNOWN:
+            resend_unknown(message)
+            ready = True
+        else:
+            return False
+        self._save(message)
+        return ready
+
+    def cancel(self, message: Message, now: float) -> bool:
+        """Cancel a message that has no part on the wire yet; False when it is too late."""
+        untouched = all(part.state is PartState.WAITING for part in message.parts)
+        if message.state not in (State.WAITING, State.HELD) or not untouched:
+            return False
+        self._enter(message, State.CANCELED, now)
+        self._save(message)
+        return True
+
+    def _name(self, part: Part, carrier: str, carrier_id: str) -> dict[str, Any] | None:
+        if not carrier_id:
+            return None
+        self._outstanding.name(carrier, carrier_id, part)
+        self._store.name_part(carrier, carrier_id, part.message.key, part.n)
+        early = self._early.get((carrier, carrier_id))
+        if early is None or part.message.to[-CHECKED_DIGITS:] not in early[1]["about"]:
+            return None
+        return self._take_early(carrier, carrier_id)
+
+    def _take_early(self, carrier: str, message_id: str) -> dict[str, Any]:
+        """Take an early receipt out, with all its spellings: another message may be called by one of them."""
+        kept = self._early[carrier, message_id]
+        for spelling in kept[0]:
+            if self._early.get((carrier, spelling)) == kept:
+                del self._early[carrier, spelling]
+                self._store.forget_early(carrier, spelling)
+        return kept[1]
+
+    def _follow(self, message: Message, now: float) -> None:
+        state = derive(message)
+        if not message.final and state is not message.state and not _goes_on(message, state):
+            self._enter(message, state, now)
+        self._save(message)
+
+    def _save(self, message: Message) -> None:
+        self._store.save(message)
+        if message.final:
+            self._leave(message)
+
+    def _enter(self, message: Message, state: State, now: float) -> None:
+        message.state, message.due = state, 0.0
+        if state is State.UNKNOWN:
+            message.due = now + self._carriers[message.carrier].unknown_grace
+        if state in _KINDS:
+            self._tell(message, _KINDS[state], now)
+        if state is State.SUBMITTED:
+            message.cut = None
+            self._outstanding.submitted(message)
+        elif state is State.REPORTED:
+            self._leave(message)
+        elif state is State.WAITING:  # the carrier has some of its parts, and was not sent the others
+            message.due = message.expires_at
+            self._lanes.put_back(message)
+
+    def _hold(self, message: Message, now: float) -> None:
+        """Let a message wait for its next round, on disk unless an answer to a part of it may still come."""
+        settings = self._carriers[message.carrier]
+        message.attempts += 1
+        wait = retry.backoff(message.attempts, settings.retry_min, settings.retry_max, self.chance())
+        message.state, message.due = State.HELD, now + wait
+        if derive(message) is State.WAITING:
+            self._outstanding.drop(message)
+
+    def _leave(self, message: Message) -> None:
+        """Let a message leave memory, unless a part of it is still on the wire."""
+        for part in message.parts:
+            if part.state is PartState.SENT:
+                return
+        self._outstanding.drop(message)
+
+    def _tell(self, message: Message, kind: str, now: float) -> None:
+        self.counts.events[kind] = self.counts.events.get(kind, 0) + 1
+        client = self._clients.get(message.client)
+        if client and client.events is Events.FINAL and not message.final and kind != "unknown":
+            return
+        self._store.emit(message.client, pack(event(message, kind, now, **_details(message, kind))))
+
+
+def _goes_on(message: Message, derived: State) -> bool:
+    """Whether a message that was put back or held stays so.
+
+    Others of its parts may still be on the wire, or unknown: that is decided once those that wait have been sent.
+    """
+    put_aside = message.state in (State.WAITING, State.HELD) and derived <= State.UNKNOWN
+    return put_aside and any(part.state is PartState.WAITING for part in message.parts)
+
+
+def _details(message: Message, kind: str) -> dict[str, Any]:
+    """What an event says beyond what all events say (upstream protocol, version 1)."""
+    if kind == "submitted":
+        return {"parts": len(message.parts)}
+    if kind in ("delivered", "undelivered", "expired"):
+        told = max(
+            (part for part in message.parts if part.receipt), key=lambda part: (part.state, part.at), default=None
+        )
+        if told is None or told.receipt is None:
+            return {}
+        receipt = {key: value for key, value in told.receipt.items() if key not in ("outcome", "about")}
+        return {"receipt": receipt, "reason": receipt["state"]} if kind == "undelivered" else {"receipt": receipt}
+    if kind == "rejected":
+        status = max(part.status for part in message.parts if part.state is PartState.REJECTED)
+        return {"status": status, "status_name": status_name(status)}
+    return {}
+
+
+def describe_receipt(receipt: "Receipt") -> dict[str, Any] | None:
+    """Make of a receipt what is stored and told; None when it is not final, so that nothing is to be done."""
+    outcome = _RECEIPTS.get(receipt.state)
+    if outcome is None:
+        return None
+    return {
+        "message_id": receipt.message_id,
+        "state": receipt.state_name,
+        "error": receipt.error,
+        "submit_date": receipt.submit_date,
+        "done_date": receipt.done_date,
+        "outcome": outcome.name,
+    }

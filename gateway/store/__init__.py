@@ -1,0 +1,118 @@
+"""The store: what has been accepted, what became of it, and what clients have not acknowledged yet.
+
+Writes are noted at once and committed together: whoever waits for a `Commit` shares it with everybody who wrote since
+the last. Nobody is told "accepted", and no carrier is answered, before the commit that carries it is on disk.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import trio
+
+from gateway.message import Message
+
+
+@dataclass(slots=True)
+class Commit:
+    """What goes to disk together."""
+
+    added: list[Message] = field(default_factory=list)
+    """New messages; after the commit, those that were not there before."""
+    duplicates: dict[int, Message] = field(default_factory=dict)
+    """After the commit: the message that was there before, by the key of the one that repeats it."""
+    changed: dict[int, Message] = field(default_factory=dict)
+    ids: list[tuple[str, str, int, int]] = field(default_factory=list)
+    """(carrier, carrier's message id, key, n)."""
+    events: list[tuple[str, int, bytes]] = field(default_factory=list)
+    """(client, cursor, packed event)."""
+    acknowledged: dict[str, int] = field(default_factory=dict)
+    early: list[tuple[str, str, bytes, float]] = field(default_factory=list)
+    """Receipts whose message is not known yet: (carrier, message id, packed receipt, Unix seconds)."""
+    matched: dict[str, list[tuple[str]]] = field(default_factory=dict)
+    """Early receipts that have found their message: carrier -> (message id) rows."""
+    leases: dict[tuple[str, int], int] = field(default_factory=dict)
+    """(plan, lane number) -> highest key that may be handed to a carrier."""
+    forgotten: list[tuple[int]] = field(default_factory=list)
+    """Keys of messages to be deleted, in order."""
+    forgotten_ids: dict[str, list[tuple[str]]] = field(default_factory=dict)
+    """What carriers called parts of messages accepted before `oldest`: carrier -> (message id) rows."""
+    oldest: int = 0
+    """Unix microseconds."""
+    done: trio.Event = field(default_factory=trio.Event)
+
+    async def wait(self) -> None:
+        """Return once everything in it is on disk."""
+        await self.done.wait()
+
+
+class Store(Protocol):
+    """What the gateway asks of a store. Reads see every commit that was waited for."""
+
+    newest_cursor: int
+    """The highest cursor given to an event."""
+
+    @property
+    def commit(self) -> Commit:
+        """The commit that gathers what is written now; taking it has it written soon."""
+
+    def add(self, messages: Sequence[Message]) -> Commit:
+        """Give each message its key and note it; after the commit `duplicates` tells which were there before."""
+
+    def save(self, message: Message) -> None:
+        """Note that a message has changed."""
+
+    def name_part(self, carrier: str, carrier_id: str, key: int, n: int) -> None:
+        """Note what a carrier calls a part."""
+
+    def emit(self, client: str, packed: bytes) -> None:
+        """Note an event for a client."""
+
+    def acknowledge(self, client: str, cursor: int) -> None:
+        """Note that a client is done with its events up to this cursor."""
+
+    def keep_early(self, carrier: str, message_id: str, packed: bytes) -> None:
+        """Note a receipt whose message is not known yet."""
+
+    def forget_early(self, carrier: str, message_id: str) -> None:
+        """Note that an early receipt has found its message."""
+
+    async def waiting(self, plan: str, lane: int, after: int, limit: int) -> list[Message]:
+        """Waiting messages of a lane with keys above `after`, oldest first."""
+
+    async def queues(self) -> list[tuple[str, int]]:
+        """The (plan, lane number) pairs that have waiting messages."""
+
+    async def due(self, now: float, after: tuple[float, int], limit: int) -> list[Message]:
+        """Messages whose `due` has come, in order of (due, key), from above `after` on."""
+
+    async def find_parts(self, carrier: str, message_ids: Sequence[str]) -> dict[str, tuple[Message, int]]:
+        """The parts that a carrier calls so; the newest where an id was used again."""
+
+    async def find_messages(self, client: str, ids: Sequence[str]) -> dict[str, Message]:
+        """A client's messages by its own ids."""
+
+    async def events(self, client: str, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """A client's events with cursors above `after`, in order."""
+
+    async def early(self) -> list[tuple[str, str, bytes]]:
+        """The early receipts, oldest first."""
+
+    async def acknowledged(self, client: str) -> int:
+        """The cursor up to which a client has acknowledged its events."""
+
+    async def forget(self, before: float, limit: int) -> int:
+        """Forget messages accepted before a time (Unix seconds) with which nothing more is to happen; how many."""
+
+    async def forget_ids(self, before: float, after: tuple[str, str], limit: int) -> tuple[str, str] | None:
+        """Forget what carriers called parts of messages accepted before a time; where to go on, None at the end."""
+
+    async def forget_stale_early(self, before: float) -> None:
+        """Forget early receipts that came before a time (Unix seconds) and found no message."""
+
+    async def count_waiting(self) -> list[tuple[int, int]]:
+        """(lane number, waiting messages)."""
+
+
+Committed = Callable[[Commit], Any]
+"""Called in order with each commit that is on disk, before whoever waits for it goes on."""

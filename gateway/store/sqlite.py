@@ -1,0 +1,305 @@
+"""The embedded store: SQLite in WAL mode, `synchronous = FULL`, one thread that commits while the loop goes on."""
+
+import errno
+import fcntl
+import os
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import trio
+
+from config.settings import OnUnknown
+from gateway.message import LANE_NUMBERS, Message, State, pack_body, pack_life, recover, unpack
+from gateway.store import Commit, Committed
+from gateway.store import schema as sql
+
+T = TypeVar("T")
+
+DATABASE: Final = "denpo.sqlite3"
+LOCK: Final = "lock"
+
+
+class SqliteStore:
+    """See `gateway.store.Store`. `clock` gives Unix seconds; `leases` is asked before each commit (see `lanes.py`)."""
+
+    def __init__(self, folder: Path, clock: Callable[[], float], most_added: int) -> None:
+        self.committed: Committed = lambda commit: None
+        self.leases: Callable[[Commit], dict[tuple[str, int], int]] = lambda commit: {}
+        self.commits = 0
+        """Commits so far."""
+        self._path = str(folder / DATABASE)
+        self._clock = clock
+        self._most_added = most_added
+        self._pending: deque[Commit] = deque()
+        self._wake = trio.Event()
+        self.newest_cursor = 0
+        """The highest cursor given to an event."""
+        self._last_key = 0
+        self._write_limit = trio.CapacityLimiter(1)
+        self._read_limit = trio.CapacityLimiter(1)
+
+    async def open(self, unknown_until: float) -> None:
+        """Open or make the database, and settle what a crash has left behind.
+
+        Args: unknown_until: Unix seconds until which a part that was being sent may still be settled by a receipt.
+        Raises: OSError, sqlite3.Error, ValueError: it can't be used.
+        """
+        await trio.to_thread.run_sync(self._open, unknown_until)
+
+    async def run(self) -> None:
+        """Commit what gathers, for ever. An error of the database is raised: nobody was told that it was kept."""
+        while True:
+            while not self._pending:
+                self._wake = trio.Event()
+                await self._wake.wait()
+            commit = self._pending[0]
+            commit.leases = self.leases(commit)
+            self._pending.popleft()
+            rows = self._rows(commit)
+            with trio.CancelScope(shield=True):  # bounded by the disk; half a commit is none
+                await trio.to_thread.run_sync(self._write, commit, rows, limiter=self._write_limit)
+            self.commits += 1
+            self.committed(commit)
+            commit.done.set()
+
+    async def close(self, *, clean: bool) -> None:
+        """Write what has gathered and close. `clean`: nothing is left on the wire, so the next start doubts nothing."""
+        while self._pending:
+            commit = self._pending.popleft()
+            await trio.to_thread.run_sync(self._write, commit, self._rows(commit), limiter=self._write_limit)
+            commit.done.set()
+        if clean:
+            self._connection.execute("DELETE FROM leases")
+        self._reader.close()
+        self._connection.close()
+        os.close(self._lock)
+
+    @property
+    def commit(self) -> Commit:
+        """The commit that gathers what is written now; taking it has it written soon."""
+        if not self._pending:
+            self._pending.append(Commit())
+            self._wake.set()
+        return self._pending[-1]
+
+    def add(self, messages: Sequence[Message]) -> Commit:
+        """Give each message its key and note it; after the commit `duplicates` tells which were there before."""
+        now = int(self._clock() * 1e6)
+        for message in messages:
+            message.key = self._last_key = max(now, self._last_key + 1)
+        if self._pending and len(self._pending[-1].added) >= self._most_added:
+            self._pending.append(Commit())
+        commit = self.commit
+        commit.added += messages
+        return commit
+
+    def save(self, message: Message) -> None:
+        """Note that a message has changed."""
+        self.commit.changed[message.key] = message
+
+    def name_part(self, carrier: str, carrier_id: str, key: int, n: int) -> None:
+        """Note what a carrier calls a part."""
+        self.commit.ids.append((carrier, carrier_id, key, n))
+
+    def emit(self, client: str, packed: bytes) -> None:
+        """Note an event for a client."""
+        self.newest_cursor = max(int(self._clock() * 1e6), self.newest_cursor + 1)
+        self.commit.events.append((client, self.newest_cursor, packed))
+
+    def acknowledge(self, client: str, cursor: int) -> None:
+        """Note that a client is done with its events up to this cursor."""
+        acknowledged = self.commit.acknowledged
+        acknowledged[client] = max(cursor, acknowledged.get(client, 0))
+
+    def keep_early(self, carrier: str, message_id: str, packed: bytes) -> None:
+        """Note a receipt whose message is not known yet."""
+        self.commit.early.append((carrier, message_id, packed, self._clock()))
+
+    def forget_early(self, carrier: str, message_id: str) -> None:
+        """Note that an early receipt has found its message."""
+        self.commit.matched.setdefault(carrier, []).append((message_id,))
+
+    async def waiting(self, plan: str, lane: int, after: int, limit: int) -> list[Message]:
+        """Waiting messages of a lane with keys above `after`, oldest first."""
+        query = f"SELECT {sql.COLUMNS} FROM messages WHERE state = 2 AND plan = ? AND lane = ? AND key > ?"
+        query += " ORDER BY key LIMIT ?"
+        return [unpack(row) for row in await self._fetch(query, plan, lane, after, limit)]
+
+    async def queues(self) -> list[tuple[str, int]]:
+        """The (plan, lane number) pairs that have waiting messages."""
+        return await self._fetch(f"SELECT DISTINCT plan, lane FROM messages WHERE state = {State.WAITING:d}")
+
+    async def due(self, now: float, after: tuple[float, int], limit: int) -> list[Message]:
+        """Messages whose `due` has come, in order of (due, key), from above `after` on."""
+        query = f"SELECT {sql.COLUMNS} FROM messages WHERE (due, key) > (?, ?) AND due <= ? ORDER BY due, key LIMIT ?"
+        return [unpack(row) for row in await self._fetch(query, *after, now, limit)]
+
+    async def find_parts(self, carrier: str, message_ids: Sequence[str]) -> dict[str, tuple[Message, int]]:
+        """The parts that a carrier calls so; the newest where an id was used again."""
+        await self.commit.wait()
+        rows = await self._read(sql.FIND_PARTS.select, [(id_,) for id_ in message_ids], carrier)
+        return {row[0]: (unpack(row[2:]), row[1]) for row in rows}
+
+    async def find_messages(self, client: str, ids: Sequence[str]) -> dict[str, Message]:
+        """A client's messages by its own ids."""
+        rows = await self._read(sql.FIND_MESSAGES.select, [(id_,) for id_ in ids], client)
+        return {row[2]: unpack(row) for row in rows}
+
+    async def events(self, client: str, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """A client's events with cursors above `after`, in order."""
+        query = "SELECT cursor, event FROM events WHERE client = ? AND cursor > ? ORDER BY cursor LIMIT ?"
+        return await self._fetch(query, client, after, limit)
+
+    async def early(self) -> list[tuple[str, str, bytes]]:
+        """The early receipts, oldest first."""
+        return await self._fetch("SELECT carrier, id, receipt FROM early ORDER BY at")
+
+    async def count_waiting(self) -> list[tuple[int, int]]:
+        """(lane number, waiting messages)."""
+        return await self._fetch(f"SELECT lane, count(*) FROM messages WHERE state = {State.WAITING:d} GROUP BY lane")
+
+    async def forget(self, before: float, limit: int) -> int:
+        """Forget messages that were accepted before a time (Unix seconds) and with which nothing more is to happen.
+
+        Returns: how many there were; at most `limit`.
+        """
+        query = "SELECT key FROM messages WHERE key < ? AND state >= ? ORDER BY key LIMIT ?"
+        rows = await self._fetch(query, int(before * 1e6), State.SUBMITTED, limit)
+        self.commit.forgotten += rows
+        return len(rows)
+
+    async def forget_ids(self, before: float, after: tuple[str, str], limit: int) -> tuple[str, str] | None:
+        """Forget what carriers called parts of messages accepted before a time; looks at so many ids.
+
+        Returns: where to go on; None at the end.
+        """
+        query = "SELECT carrier, id, key FROM carrier_ids WHERE (carrier, id) > (?, ?) ORDER BY carrier, id LIMIT ?"
+        rows = await self._fetch(query, *after, limit)
+        oldest = int(before * 1e6)
+        for carrier, id_, key in rows:
+            if key < oldest:
+                self.commit.forgotten_ids.setdefault(carrier, []).append((id_,))
+        self.commit.oldest = oldest
+        return (rows[-1][0], rows[-1][1]) if len(rows) == limit else None
+
+    async def forget_stale_early(self, before: float) -> None:
+        """Forget early receipts that came before a time (Unix seconds) and found no message."""
+        for carrier, message_id in await self._fetch("SELECT carrier, id FROM early WHERE at < ?", before):
+            self.forget_early(carrier, message_id)
+
+    async def acknowledged(self, client: str) -> int:
+        """The cursor up to which a client has acknowledged its events."""
+        rows = await self._fetch("SELECT acknowledged FROM cursors WHERE client = ?", client)
+        return int(rows[0][0]) if rows else 0
+
+    async def _fetch(self, query: str, *values: object) -> list[Any]:
+        return await self._read(lambda connection: connection.execute(query, values).fetchall())
+
+    async def _read(self, select: Callable[..., T], *values: object) -> T:
+        return await trio.to_thread.run_sync(select, self._reader, *values, limiter=self._read_limit)
+
+    def _open(self, unknown_until: float) -> None:
+        self._lock = _lock_folder(Path(self._path).parent)
+        self._connection = sql.open_database(self._path)
+        self._reader = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, cached_statements=256)
+        self._reader.execute("PRAGMA query_only = ON")
+        newest = self._connection.execute("SELECT max(key) FROM messages").fetchone()[0]
+        self._last_key = newest or 0
+        self.newest_cursor = max(_newest_cursors(self._connection), default=0)
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._recover(unknown_until)
+        self._connection.execute("COMMIT")
+
+    def _recover(self, unknown_until: float) -> None:
+        """Settle what the last run did not: its leases say what it may have sent without writing it down."""
+        execute = self._connection.execute
+        execute(
+            "UPDATE messages SET repeated = 1 FROM leases AS l WHERE state = 2 AND report = 0 "
+            "AND messages.plan = l.plan AND messages.lane = l.lane AND messages.key <= l.key"
+        )
+        execute("DELETE FROM leases")
+        interrupted = [unpack(row) for row in execute(f"SELECT {sql.COLUMNS} FROM messages WHERE state = 4").fetchall()]
+        for message in interrupted:
+            recover(message, unknown_until)
+        sql.SAVE.run(self._connection, [_life_row(message) for message in interrupted])
+
+    def _rows(self, commit: Commit) -> dict[str, list[Any]]:
+        """Make the rows of a commit, on the loop: the messages must not change while they are packed."""
+        return {
+            "added": [_row(message) for message in commit.added],
+            "changed": [_life_row(message) for message in commit.changed.values()],
+            "leases": [(*queue, key) for queue, key in commit.leases.items()],
+        }
+
+    def _write(self, commit: Commit, rows: dict[str, list[Any]]) -> None:
+        """Write a commit, in the store's thread."""
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        if rows["added"] and sql.ADD.run(connection, rows["added"]) < len(rows["added"]):
+            commit.duplicates = _find_duplicates(connection, commit.added)
+        sql.SAVE.run(connection, rows["changed"])
+        sql.NAME.run(connection, commit.ids)
+        sql.EMIT.run(connection, commit.events)
+        sql.LEASE.run(connection, rows["leases"])
+        _write_rare(connection, commit)
+        connection.execute("COMMIT")
+        if commit.duplicates:
+            commit.added = [message for message in commit.added if message.key not in commit.duplicates]
+
+
+def _lock_folder(folder: Path) -> int:
+    """Make the folder ours alone. Raises: OSError: another gateway has it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise OSError(errno.EBUSY, f"another gateway uses {folder}") from None
+    return lock
+
+
+def _row(message: Message) -> tuple[Any, ...]:
+    lane, report = LANE_NUMBERS[message.lane], message.on_unknown is OnUnknown.REPORT
+    which = message.key, message.client, message.id, lane, message.plan
+    return *which, message.state, message.due or None, report, message.repeated, pack_body(message), None
+
+
+def _life_row(message: Message) -> tuple[Any, ...]:
+    return message.key, message.state, message.due or None, message.repeated, pack_life(message)
+
+
+def _write_rare(connection: sqlite3.Connection, commit: Commit) -> None:
+    sql.KEEP_EARLY.run(connection, commit.early)
+    for carrier, ids in commit.matched.items():
+        sql.FORGET_EARLY.run(connection, ids, carrier)
+    for client, cursor in commit.acknowledged.items():
+        connection.execute(sql.ACKNOWLEDGE, (client, cursor))
+        connection.execute("DELETE FROM events WHERE client = ? AND cursor <= ?", (client, cursor))
+    sql.FORGET.run(connection, commit.forgotten)
+    for carrier, ids in commit.forgotten_ids.items():
+        sql.FORGET_IDS.run(connection, ids, carrier, commit.oldest)
+
+
+def _find_duplicates(connection: sqlite3.Connection, added: Sequence[Message]) -> dict[int, Message]:
+    by_client: dict[str, list[tuple[str]]] = {}
+    for message in added:
+        by_client.setdefault(message.client, []).append((message.id,))
+    rows = [row for client, ids in by_client.items() for row in sql.FIND_MESSAGES.select(connection, ids, client)]
+    kept = {(row[1], row[2]): row for row in rows}
+    found = ((message.key, kept[message.client, message.id]) for message in added)
+    return {key: unpack(row) for key, row in found if row[0] != key}
+
+
+def _newest_cursors(connection: sqlite3.Connection) -> Iterator[int]:
+    """Each client's newest cursor, by a seek per client rather than a scan of all events."""
+    client = ""
+    while row := connection.execute("SELECT min(client) FROM events WHERE client > ?", (client,)).fetchone():
+        if row[0] is None:
+            break
+        client = row[0]
+        yield connection.execute("SELECT max(cursor) FROM events WHERE client = ?", (client,)).fetchone()[0]
+    yield connection.execute("SELECT coalesce(max(acknowledged), 0) FROM cursors").fetchone()[0]

@@ -1,0 +1,85 @@
+"""What time brings: messages fall due, old ones are forgotten, the backlog is counted. One task, bounded steps."""
+
+from typing import TYPE_CHECKING, Final
+
+import msgpack
+import trio
+
+if TYPE_CHECKING:
+    from gateway.core import Core
+
+TICK: Final = 1.0
+"""Seconds between looks at what has fallen due."""
+PAGE: Final = 500
+"""Messages looked at in one step."""
+COUNT_EVERY: Final = 10
+"""Ticks between counts of the backlog."""
+FORGET_EVERY: Final = 60
+"""Ticks between rounds of forgetting."""
+FORGET_IDS_EVERY: Final = 3600
+"""Ticks between rounds through what carriers call parts."""
+EARLY_AGE: Final = 3600.0
+"""Seconds a receipt waits for the answer that it has overtaken."""
+
+
+class Upkeep:
+    """Run once; `start` before anything is sent."""
+
+    def __init__(self, core: "Core") -> None:
+        self._core = core
+
+    async def start(self) -> None:
+        """Take over what the last run has left."""
+        rows = await self._core.store.early()
+        self._core.settler.load_early([(carrier, id_, msgpack.unpackb(packed)) for carrier, id_, packed in rows])
+        await self._count()
+
+    async def run(self) -> None:
+        """Look after it all, for ever."""
+        tick = 0
+        while True:
+            await trio.sleep(TICK)
+            tick += 1
+            await self._wake_due()
+            if tick % COUNT_EVERY == 0:
+                await self._count()
+            if tick % FORGET_EVERY == 0:
+                await self._forget()
+            if tick % FORGET_IDS_EVERY == 0:
+                await self._forget_ids()
+
+    async def _wake_due(self) -> None:
+        core, after, now = self._core, (0.0, 0), self._core.clock()
+        while True:
+            async with core.outstanding.on_disk:
+                await core.store.commit.wait()
+                found = await core.store.due(now, after, PAGE)
+                current = [core.outstanding.live.get(message.key, message) for message in found]
+                ready = [each for each in current if 0 < each.due <= now and core.settler.fell_due(each, now)]
+                if ready:
+                    await core.store.commit.wait()
+                for message in ready:
+                    core.lanes.resume(message)
+            if len(found) < PAGE:
+                return
+            after = found[-1].due, found[-1].key
+
+    async def _count(self) -> None:
+        core, accepted = self._core, self._core.counts.accepted
+        core.waiting = dict(await core.store.count_waiting())
+        core.accepted_then = accepted
+
+    async def _forget(self) -> None:
+        core, now = self._core, self._core.clock()
+        await core.store.forget_stale_early(now - EARLY_AGE)
+        oldest = now - core.settings.gateway.retention
+        while await core.store.forget(oldest, PAGE) == PAGE:
+            await core.store.commit.wait()
+
+    async def _forget_ids(self) -> None:
+        store = self._core.store
+        oldest = self._core.clock() - self._core.settings.gateway.retention
+        after: tuple[str, str] | None = ("", "")
+        while after:
+            after = await store.forget_ids(oldest, after, PAGE)
+            await store.commit.wait()

@@ -72,7 +72,7 @@ async def _serve(loaded: Loaded) -> None:
     grace = max(carrier.unknown_grace for carrier in settings.carriers.values())
     await store.open(unknown_until=time() + grace)
     gateway = Gateway(settings, store)
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_stop_on, signals, gateway)
             await gateway.run(lambda addresses: structlog.get_logger().info("ready", **addresses))
@@ -81,9 +81,12 @@ async def _serve(loaded: Loaded) -> None:
 
 
 async def _stop_on(signals: Any, gateway: Gateway) -> None:  # noqa: ANN401  # an async iterator that Trio does not name
-    async for _ in signals:
-        structlog.get_logger().info("stopping")
-        gateway.stop()
+    async for number in signals:
+        if number == signal.SIGHUP:
+            structlog.get_logger().warning("not_reloaded", reason="the configuration is read at the start; restart")
+        else:
+            structlog.get_logger().info("stopping")
+            gateway.stop()
 
 
 def _show_plan(loaded: Loaded) -> None:

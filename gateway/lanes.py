@@ -240,6 +240,7 @@ class Lanes:
             message.queued = False
             if message.state is State.WAITING:
                 self._push(self._feeds[message.plan, LANE_NUMBERS[message.lane]], message)
+        self._hungry.set()
         _ = self._store.commit  # moves the leases of what may go now
         self._wake(set(self._ready))
 

@@ -1,6 +1,7 @@
 """What the rooms that bring a subcommand of `denpo` agree on: its shape, its exit codes, and how logs are written."""
 
 import argparse
+import gc
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ FAILED: Final = 1
 WRONG_USE: Final = 2
 
 LOG_FORMATS: Final = ("json", "console")
+
+_GC_THRESHOLDS: Final = (10_000, 20, 20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,16 @@ def set_up_log(form: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def calm_collector() -> None:
+    """Have the garbage collector look less often, and never again at what is there now.
+
+    A server makes few cycles and many short-lived objects: 8 % of the gateway's time went into looking, 20 %
+    of the simulator's.
+    """
+    gc.set_threshold(*_GC_THRESHOLDS)
+    gc.freeze()
 
 
 def complain(command: str, reason: str, code: int) -> int:

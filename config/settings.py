@@ -94,6 +94,10 @@ class GatewaySettings(Table):
     """Messages kept in memory while a receipt is awaited, 1..1000000; older ones are read from disk."""
     commit_batch: Messages = 2000
     """New messages above which another commit of the store is begun, 1..1000000."""
+    join_timeout: Annotated[float, between(1, 86_400)] = 300.0
+    """Seconds a long message from a handset waits for its other parts, 1..86400; then what came is told."""
+    max_fragments: Messages = 10_000
+    """Long messages from handsets that wait for parts, 1..1000000; of more, the oldest is told as it is."""
 
 
 class UpstreamTls(Table):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
+from config.addresses import TcpAddress
 from gateway.bind import Bind
 from gateway.carrier import Carrier
 from gateway.core import build
@@ -96,8 +97,9 @@ class Gateway:
         try:
             return await listen(address.host, address.port)
         except OSError as error:
-            reason = f"cannot listen on {address.authority} (web.listen): {os.strerror(error.errno or 0)}"
-            raise OSError(error.errno, reason) from None
+            of_the_name = not error.errno or error.errno < 0  # a name's own error numbers are negative (getaddrinfo(3))
+            reason = error.strerror if of_the_name else os.strerror(error.errno or 0)
+            raise OSError(error.errno, f"cannot listen on {address.authority} (web.listen): {reason}") from None
 
     def _committed(self, commit: "Commit") -> None:
         lanes = self.core.lanes
@@ -119,4 +121,4 @@ class Gateway:
 
 
 def _names(listeners: list[trio.SocketListener]) -> list[str]:
-    return ["{}:{}".format(*listener.socket.getsockname()[:2]) for listener in listeners]
+    return [TcpAddress(*listener.socket.getsockname()[:2]).authority for listener in listeners]

@@ -17,7 +17,7 @@ from protocol.events import Answered, BindRefused, Bound, Closed, Event, LateAns
 from protocol.link import Link, connect
 from protocol.pdu import BindReceiver, BindTransceiver, BindTransmitter, DeliverSm, DeliverSmResp, Pdu, SubmitSmResp
 from protocol.session import Limits, Session
-from protocol.states import Role
+from protocol.states import Role, State
 
 if TYPE_CHECKING:
     from config.settings import BindSettings
@@ -230,7 +230,7 @@ class Bind:
         Returns: when to look again, if nothing happens before; inf: only when something happens.
         """
         now = trio.current_time()
-        if not self.submits or self._stopping.is_set() or session.room <= 0:
+        if not self.submits or self._stopping.is_set() or link.closing or session.room <= 0:
             return inf
         opens = max(self.carrier.throttle.opens_at(now), self._paused_until)
         if opens > now:
@@ -275,11 +275,15 @@ class Bind:
             return []
 
     def _send(self, session: Session, link: Link) -> None:
-        now = trio.current_time()
-        sent = min(len(self._parts), session.room, self.carrier.throttle.room(now))
-        for _ in range(sent):
+        now, sent = trio.current_time(), 0
+        room = min(session.room, self.carrier.throttle.room(now))
+        while self._parts and sent < room:
             part = self._parts.popleft()
+            if part.message.final:  # another part was refused for good meanwhile
+                part.state = PartState.WAITING
+                continue
             session.request(self.carrier.compose(part, self.settings), now, part)
+            sent += 1
         if sent:
             self.carrier.throttle.take(sent, now)
             self.carrier.counts.sent += sent
@@ -293,9 +297,14 @@ class Bind:
                 await self._delivered.wait()
             batch, self._deliveries = self._deliveries, []
             self._keeping = len(batch)
-            await self.carrier.keep([pdu for pdu, _ in batch])
-            for _, sequence_number in batch:
-                session.respond(sequence_number, DeliverSmResp())
+            pdus, core = [pdu for pdu, _ in batch], self.carrier.core
+            try:
+                statuses = await self.carrier.keep(pdus)
+            finally:
+                if session.state is State.CLOSED:
+                    core.incoming.unanswered(self.carrier.name, pdus, core.clock())
+            for (_, sequence_number), status in zip(batch, statuses, strict=True):
+                session.respond(sequence_number, DeliverSmResp(), status)
             self._keeping = 0
             link.flush()
             self._kept.set()

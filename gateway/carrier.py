@@ -99,9 +99,13 @@ class Carrier:
             user.tlvs,
         )
 
-    async def keep(self, deliveries: Sequence[DeliverSm]) -> None:
-        """Settle receipts and keep messages from handsets; returns when all that follows from them is on disk."""
-        told = []
+    async def keep(self, deliveries: Sequence[DeliverSm]) -> list[int]:
+        """Settle receipts and keep messages from handsets; returns when all that follows from them is on disk.
+
+        Messages from handsets are noted before it waits for anything, so they are kept even when it is cancelled.
+        Returns: the command_status to answer each delivery with.
+        """
+        told, incoming = [], False
         for pdu in deliveries:
             if receipts.is_receipt(pdu.esm_class):
                 receipt = receipts.parse(pdu.short_message, pdu.esm_class, pdu.tlvs)
@@ -109,12 +113,14 @@ class Carrier:
                 if described:
                     told.append((pdu, described))
             elif not receipts.is_intermediate(pdu.esm_class):
-                self.counts.incoming += 1
+                incoming = True
+        taken = self.core.incoming.take(self.name, deliveries, self.core.clock()) if incoming else None
         self.counts.receipts += len(told)
         unfound = [(pdu, described) for pdu, described in told if not self._settle(pdu, described)]
         if unfound:
             await self._settle_from_disk(unfound)
         await self.core.store.commit.wait()
+        return taken or [Status.ROK] * len(deliveries)
 
     def _settle(self, pdu: DeliverSm, receipt: dict[str, Any]) -> bool:
         """Settle a receipt whose part is in memory."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 import structlog
 import trio
 
-from config.command import DONE, FAILED, WRONG_USE, Command, add_log_format, complain, set_up_log
+from config.command import DONE, FAILED, WRONG_USE, Command, add_log_format, calm_collector, complain, set_up_log
 from config.load import ConfigError, Loaded, load
 from gateway.app import Gateway
 from gateway.store.sqlite import SqliteStore
@@ -29,14 +29,17 @@ SIGINT stops it: no new messages, then the answers that carriers owe, then unbin
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand; returns its exit code."""
     parser = argparse.ArgumentParser("denpo", description=_ABOUT)
-    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    subparsers = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
     for entry in sorted(entry_points(group="denpo.commands"), key=lambda entry: entry.name):
         command: Command = entry.load()
         subparser = subparsers.add_parser(command.name, help=command.summary)
         command.configure(subparser)
         subparser.set_defaults(run=command.run)
     parsed = parser.parse_args(arguments)
-    code: int = parsed.run(parsed)
+    try:
+        code: int = parsed.run(parsed)
+    except KeyboardInterrupt:
+        code = complain(parsed.command, "interrupted", FAILED)
     return code
 
 
@@ -61,8 +64,10 @@ def _run_gateway(arguments: argparse.Namespace) -> int:
     failures: list[str] = []
     try:
         trio.run(_serve, loaded)
-    except* (OSError, ValueError, sqlite3.Error) as errors:
+    except* (OSError, ValueError) as errors:
         failures += map(_explain, _leaves(errors))
+    except* sqlite3.Error as errors:
+        failures += (f"the store in {loaded.settings.gateway.data_dir}: {error}" for error in _leaves(errors))
     return complain("gateway", failures[0], FAILED) if failures else DONE
 
 
@@ -72,6 +77,7 @@ async def _serve(loaded: Loaded) -> None:
     grace = max(carrier.unknown_grace for carrier in settings.carriers.values())
     await store.open(unknown_until=time() + grace)
     gateway = Gateway(settings, store)
+    calm_collector()
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_stop_on, signals, gateway)

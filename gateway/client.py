@@ -8,11 +8,12 @@
 Frames and events are the maps of the upstream protocol, version 1.
 """
 
+import os
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import anyio
 from anyio.abc import ByteStream
@@ -20,17 +21,15 @@ from anyio.abc import ByteStream
 from protocol.errors import SmppError
 from protocol.upstream import GATEWAY_KINDS, VERSION, Frame, Frames, pack
 
-if TYPE_CHECKING:
-    from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
-
 CONNECT_SECONDS: Final = 10.0
 """For connecting and the gateway's welcome."""
 ANSWER_SECONDS: Final = 30.0
 """For the answer to a request."""
 PAGES: Final = 4
-"""Frames of events read ahead; the gateway waits with more."""
+"""Frames of events read ahead while nobody waits for an answer; the gateway waits with more."""
 MAX_FRAME_OCTETS: Final = 16 * 1024 * 1024
 MAX_DEPTH: Final = 16
+MAX_PORT: Final = 65535
 
 Message = Mapping[str, Any]
 
@@ -58,9 +57,9 @@ class Client:
         self._answers: dict[int | str | None, tuple[anyio.Event, list[Frame]]] = {}
         self._sending = anyio.Lock()
         self._lost: ClientError | None = None
-        self._events_in: MemoryObjectSendStream[Frame]
-        self._events_out: MemoryObjectReceiveStream[Frame]
-        self._events_in, self._events_out = anyio.create_memory_object_stream[Frame](PAGES)
+        """Why nothing is read any more."""
+        self._pages: deque[list[list[Any]]] = deque()
+        self._came, self._room = anyio.Event(), anyio.Event()
 
     async def submit(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
         """Hand over messages, at most `welcome["max_batch"]`; a result for each, in order. Raises: ClientError."""
@@ -82,20 +81,27 @@ class Client:
         """What becomes of messages, from the oldest event that was not acknowledged, or after a cursor."""
         return Events(self, after)
 
-    async def _next_events(self) -> list[list[Any]]:
-        try:
-            page: list[list[Any]] = (await self._events_out.receive())[1]
-        except anyio.EndOfStream:
-            raise self._lost or ClientError("connection", "the connection is closed") from None
-        return page
+    async def _next_page(self) -> list[list[Any]]:
+        while not self._pages:
+            self._check()
+            self._came = anyio.Event()
+            await self._came.wait()
+        self._room.set()
+        return self._pages.popleft()
+
+    def _check(self) -> None:
+        if self._lost:
+            raise self._lost
 
     async def _results(self, kind: str, items: list[Any]) -> list[dict[str, Any]]:
         results: list[dict[str, Any]] = (await self._ask(kind, items))[2]
         return results
 
     async def _ask(self, kind: str, what: object) -> Frame:
+        self._check()
         tag = next(self._tags)
         answered, answer = self._answers[tag] = anyio.Event(), []
+        self._room.set()
         try:
             await self._send([kind, tag, what])
             with anyio.fail_after(ANSWER_SECONDS):
@@ -105,7 +111,7 @@ class Client:
         finally:
             del self._answers[tag]
         if not answer:
-            raise self._lost or ClientError("connection", "the connection is closed")
+            self._check()
         if answer[0][0] == "error":
             raise ClientError(answer[0][2], answer[0][3])
         return answer[0]
@@ -120,29 +126,41 @@ class Client:
     async def _read(self) -> None:
         try:
             while True:
+                await self._wait_room()
                 for frame in self._frames.feed(await self._stream.receive()):
-                    await self._take(frame)
+                    self._take(frame)
                 if self._frames.broken:
                     raise ClientError("connection", f"not a gateway: {self._frames.broken}")
         except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
-            self._lost = self._lost or ClientError("connection", "the gateway closed the connection")
+            self._lost = ClientError("connection", "the gateway closed the connection")
         except ClientError as error:
             self._lost = error
         finally:
-            self._events_in.close()
+            if self._lost is None:
+                self._lost = ClientError("connection", "the connection is closed")
+            self._came.set()
             for answered, _ in self._answers.values():
                 answered.set()
 
-    async def _take(self, frame: Frame) -> None:
+    async def _wait_room(self) -> None:
+        """Leave events to the gateway while enough wait here, unless an answer may come behind them."""
+        while len(self._pages) >= PAGES and not self._answers:
+            self._room = anyio.Event()
+            await self._room.wait()
+
+    def _take(self, frame: Frame) -> None:
         kind, tag = frame[0], frame[1]
         if kind == "events":
-            await self._events_in.send(frame)
+            self._pages.append(tag)
+            self._came.set()
         elif kind == "error" and tag is None:
             raise ClientError(frame[2], frame[3])
         elif kind == "welcome":
             self.welcome = tag
             self._settle("welcome", frame)
         elif kind != "credit":
+            if kind == "subscribed":
+                self._pages.clear()  # they come again
             self._settle(tag, frame)
 
     def _settle(self, tag: int | str, frame: Frame) -> None:
@@ -153,11 +171,12 @@ class Client:
 
     async def _greet(self, client: str, secret: str) -> None:
         welcomed, answer = self._answers["welcome"] = anyio.Event(), []
-        await self._send(["hello", {"version": VERSION, "client": client, "secret": secret, "agent": "denpo"}])
-        await welcomed.wait()
+        with anyio.move_on_after(CONNECT_SECONDS):
+            await self._send(["hello", {"version": VERSION, "client": client, "secret": secret, "agent": "denpo"}])
+            await welcomed.wait()
         del self._answers["welcome"]
         if not answer:
-            raise self._lost or ClientError("connection", "the gateway closed the connection")
+            raise self._lost or ClientError("connection", f"no welcome within {CONNECT_SECONDS:g} s")
 
 
 class Events:
@@ -187,7 +206,7 @@ class Events:
             await self._client._send(["ack", self._given])
             self._given = None
         while not self._page:
-            self._page += await self._client._next_events()
+            self._page += await self._client._next_page()
         event: dict[str, Any]
         self._given, event = self._page.popleft()
         return event
@@ -205,18 +224,19 @@ async def connect(address: str, client: str, secret: str) -> AsyncIterator[Clien
             stream = await _open(address)
     except (OSError, TimeoutError) as error:
         raise ClientError("connection", f"no gateway at {address}: {_explain(error)}") from None
-    async with stream, anyio.create_task_group() as tasks:
-        greeted = Client(stream)
-        tasks.start_soon(greeted._read)
-        try:
-            with anyio.move_on_after(CONNECT_SECONDS):
-                await greeted._greet(client, secret)
-            if not greeted.welcome:
-                raise ClientError("connection", f"no welcome within {CONNECT_SECONDS:g} s")
+    greeted, failure = Client(stream), None
+    try:
+        async with stream, anyio.create_task_group() as tasks:
+            tasks.start_soon(greeted._read)
+            await greeted._greet(client, secret)
             yield greeted
-        finally:
-            greeted._events_out.close()
             tasks.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) > 1:
+            raise
+        failure = group.exceptions[0]
+    if failure:  # raised here, so that neither the group nor its context hangs on to the user's own
+        raise failure
 
 
 async def _open(address: str) -> ByteStream:
@@ -224,15 +244,18 @@ async def _open(address: str) -> ByteStream:
     if kind == "unix" and where:
         return await anyio.connect_unix(where)
     host, _, port = where.rpartition(":")
-    if kind != "tcp" or not host or not port.isdigit():
+    if kind != "tcp" or not host or not port.isdigit() or int(port) > MAX_PORT:
         raise ClientError("connection", f'an address is "unix:PATH" or "tcp:HOST:PORT", not "{address}"')
     return await anyio.connect_tcp(host.strip("[]"), int(port))
 
 
 def _explain(error: BaseException) -> str:
+    """The plainest reason: of several attempts to connect, the first one's."""
     if isinstance(error, TimeoutError):
         return "no answer"
-    cause = error.__cause__
-    while isinstance(cause, BaseExceptionGroup):
-        cause = cause.exceptions[0]
-    return str(getattr(cause or error, "strerror", None) or cause or error)
+    while error.__cause__ is not None:
+        error = error.__cause__
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if number and number > 0 else str(getattr(error, "strerror", None) or error)

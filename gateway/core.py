@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from config.settings import Settings
+from gateway.incoming import Incoming
 from gateway.lanes import Lanes
 from gateway.metrics import CarrierCounts, Counts
 from gateway.outstanding import Outstanding
@@ -24,6 +25,7 @@ class Core:
     lanes: Lanes
     outstanding: Outstanding
     settler: Settler
+    incoming: Incoming
     router: Router
     profiles: dict[str, Profile]
     counts: Counts
@@ -55,8 +57,8 @@ def build(
     settler = Settler(settings, store, lanes, outstanding)
     settler.counts, settler.chance = counts, chance
     profiles = {name: text_profile(settings, name) for name in settings.carriers}
-    router = Router(settings.routes)
-    return Core(settings, store, lanes, outstanding, settler, router, profiles, counts, clock, chance)
+    incoming, router = Incoming(settings, store, counts), Router(settings.routes)
+    return Core(settings, store, lanes, outstanding, settler, incoming, router, profiles, counts, clock, chance)
 
 
 def text_profile(settings: Settings, carrier: str) -> Profile:

@@ -22,6 +22,7 @@ _CARRIER_COUNTERS: Final = {
     "receipts": ("receipts", "Final delivery receipts"),
     "receipts_early": ("receipts_early", "Receipts whose message was not known when they came"),
     "incoming": ("incoming_parts", "Parts of messages from handsets"),
+    "incoming_unrouted": ("incoming_unrouted", "Parts of messages from handsets that no client takes: refused"),
     "malformed": ("pdus_refused", "PDUs of the carrier that broke the rules"),
     "binds": ("binds", "Successful binds"),
     "bind_failures": ("bind_failures", "Binds that failed or were lost"),

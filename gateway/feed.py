@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from gateway.store import Store
 
 PAGE: Final = 500
-"""Events in one frame."""
+"""Events in one frame, at most."""
+PAGE_OCTETS: Final = 512 * 1024
+"""Octets of events in one frame; only a single event may be longer."""
 
 
 class Feed:
@@ -63,12 +65,23 @@ class Feed:
         floor = self._floor
         if after < floor:
             found = await self._store.events(self._client, after, PAGE)
-            if found:
-                return found[-1][0], _frame([_entry(cursor, packed) for cursor, packed in found])
-            return floor, b""  # the rest up to here has been acknowledged
+            if not found:
+                return floor, b""  # the rest up to here has been acknowledged
+            entries = _fit([_entry(cursor, packed) for cursor, packed in found])
+            return found[len(entries) - 1][0], _frame(entries)
         start = bisect_right(self._cursors, after)
-        entries = self._entries[start : start + PAGE]
+        entries = _fit(self._entries[start : start + PAGE])
         return (self._cursors[start + len(entries) - 1], _frame(entries)) if entries else (after, b"")
+
+
+def _fit(entries: list[bytes]) -> list[bytes]:
+    """As many of the first entries as fit into one frame; at least one."""
+    room = PAGE_OCTETS
+    for n, entry in enumerate(entries):
+        room -= len(entry)
+        if room < 0:
+            return entries[: max(n, 1)]
+    return entries
 
 
 def _entry(cursor: int, packed: bytes) -> bytes:

@@ -18,6 +18,9 @@ class CarrierCounts:
     receipts_early: int = 0
     """Receipts whose message was not known when they came."""
     incoming: int = 0
+    """Parts of messages from handsets, with those that were refused or came again."""
+    incoming_unrouted: int = 0
+    """Of these, refused: no client takes them."""
     malformed: int = 0
     """PDUs of the carrier that were refused."""
     binds: int = 0

@@ -42,7 +42,7 @@ def normalise_number(written: str) -> str:
         return "81" + plain[1] + plain[2] + plain[3]
     number = _parse(written)
     kind = phonenumbers.number_type(number)
-    if kind not in _MOBILE or not phonenumbers.is_valid_number(number):
+    if kind not in _MOBILE:  # of a number that does not exist it is unknown
         raise NumberError("not_mobile", f"to is no mobile number: {_name(kind)}")
     return f"{number.country_code}{phonenumbers.national_significant_number(number)}"
 

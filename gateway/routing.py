@@ -4,9 +4,11 @@ A route gives a plan at the acceptance; the plan gives a carrier when the messag
 moves on when a carrier is down.
 """
 
+from bisect import bisect
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -42,12 +44,8 @@ class Plan:
         usable = [n for n, carrier in enumerate(self.carriers) if carrier in up] or range(len(self.carriers))
         if not self.weights:
             return self.carriers[usable[0]]
-        point = _scatter(key) % sum(self.weights[n] for n in usable)
-        for n in usable:
-            point -= self.weights[n]
-            if point < 0:
-                return self.carriers[n]
-        raise AssertionError("the weights sum to more than the point")
+        ends = list(accumulate(self.weights[n] for n in usable))
+        return self.carriers[usable[bisect(ends, _scatter(key) % ends[-1])]]
 
     def prefer(self, carrier: str) -> "Plan":
         """The plan with this carrier tried first; unchanged when it is not one of them."""

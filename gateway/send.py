@@ -5,6 +5,7 @@ It asks for the status instead of subscribing to events: acknowledging them woul
 
 import argparse
 import uuid
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -36,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--lane", choices=("otp", "urgent", "normal", "bulk"), help="left out: the client's own")
     add("--id", metavar="ID", help="your own id; the same id is never sent twice (made up if left out)")
     add("--secret-file", metavar="FILE", type=Path, help="read the secret from here instead of DENPO_SECRET")
-    add("--wait", metavar="SECONDS", type=float, default=60.0, help="for the end of the message (%(default)g)")
+    add("--wait", metavar="SECONDS", type=_seconds, default=60.0, help="for the end of the message (%(default)g)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -49,13 +50,26 @@ def run(arguments: argparse.Namespace) -> int:
         secret = _secret(arguments.secret_file)
     except OSError as error:
         return complain("send", f"--secret-file {arguments.secret_file}: {error.strerror}", WRONG_USE)
+    except UnicodeDecodeError:
+        return complain("send", f"--secret-file {arguments.secret_file}: is not UTF-8", WRONG_USE)
     if not secret:
         return complain("send", "no secret: set DENPO_SECRET, or give --secret-file", WRONG_USE)
     try:
         return anyio.run(_send, address, secret, arguments)
-    except* ClientError as errors:
-        reason = str(errors.exceptions[0])
-    return complain("send", reason, FAILED)
+    except ClientError as error:
+        return complain("send", str(error), FAILED)
+    except UnicodeEncodeError:
+        return complain("send", "what is to be sent, or the secret, is not UTF-8", WRONG_USE)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < inf:
+        raise argparse.ArgumentTypeError("must be a number of seconds, 0 or more")
+    return seconds
 
 
 def _secret(file: Path | None) -> str:

@@ -32,6 +32,7 @@ class Upkeep:
         """Take over what the last run has left."""
         rows = await self._core.store.early()
         self._core.settler.load_early([(carrier, id_, msgpack.unpackb(packed)) for carrier, id_, packed in rows])
+        self._core.incoming.load(await self._core.store.fragments())
         await self._count()
 
     async def run(self) -> None:
@@ -41,6 +42,7 @@ class Upkeep:
             await trio.sleep(TICK)
             tick += 1
             await self._wake_due()
+            self._core.incoming.expire(self._core.clock())
             if tick % COUNT_EVERY == 0:
                 await self._count()
             if tick % FORGET_EVERY == 0:
@@ -72,9 +74,13 @@ class Upkeep:
     async def _forget(self) -> None:
         core, now = self._core, self._core.clock()
         await core.store.forget_stale_early(now - EARLY_AGE)
-        oldest = now - core.settings.gateway.retention
-        while await core.store.forget(oldest, PAGE) == PAGE:
+        oldest, after = now - core.settings.gateway.retention, 0
+        while True:
+            following = await core.store.forget(oldest, after, PAGE)
             await core.store.commit.wait()
+            if following is None:
+                return
+            after = following
 
     async def _forget_ids(self) -> None:
         store = self._core.store

@@ -38,6 +38,11 @@ class Link:
         self._written = trio.Event()
         self._failure = ""
 
+    @property
+    def closing(self) -> bool:
+        """Whether it has failed or was told to close; `handle` gets its Closed soon."""
+        return bool(self._failure)
+
     async def run(self, handle: Handle) -> None:
         """Read, write and keep time until the session is closed and its last octets are sent.
 

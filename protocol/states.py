@@ -48,5 +48,3 @@ MOVES: Final[dict[tuple[State, int], State]] = {
     (State.OPEN, CommandId.BIND_TRANSCEIVER_RESP): State.BOUND_TRX,
 }
 """The moves that a successful response makes, at both ends (2.2)."""
-
-PEER: Final = {Role.ESME: Role.SMSC, Role.SMSC: Role.ESME}

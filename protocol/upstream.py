@@ -3,7 +3,6 @@
 Sans-IO: `Frames` cuts what was read into frames; `pack` makes one. Nothing here knows what a frame means.
 """
 
-from collections.abc import Iterable
 from typing import Any, Final, NoReturn, TypeAlias
 
 import msgpack
@@ -112,12 +111,9 @@ def _refuse_ext(code: int, octets: bytes) -> NoReturn:
 
 def _deeper(container: list[Any] | dict[str, Any], levels: int) -> bool:
     """Whether containers are nested more than `levels` deep inside this one. Raises: ValueError: a key is octets."""
-    items: Iterable[Any] = container
-    if isinstance(container, dict):
-        if bytes in map(type, container):  # any other key that is not str was refused by msgpack
-            raise ValueError("a key is not str")
-        items = container.values()
-    for item in items:
+    if isinstance(container, dict) and bytes in map(type, container):  # msgpack refused what is neither octets nor str
+        raise ValueError("a key is not str")
+    for item in container.values() if isinstance(container, dict) else container:
         kind = type(item)
         if (kind is list or kind is dict) and (levels == 0 or _deeper(item, levels - 1)):
             return True

@@ -1,7 +1,6 @@
 """The `simulator` command: an SMSC on SMPP, and HTTP to look into it."""
 
 import argparse
-import gc
 import os
 import secrets
 import signal
@@ -17,15 +16,12 @@ import structlog
 import trio
 
 from config.addresses import TcpAddress, parse_endpoint
-from config.command import DONE, FAILED, WRONG_USE, Command, add_log_format, complain, set_up_log
+from config.command import DONE, FAILED, WRONG_USE, Command, add_log_format, calm_collector, complain, set_up_log
 from protocol import link
 from simulator.behaviour import Behaviour
 from simulator.ledger import Ledger
 from simulator.smsc import LIMITS, Smsc, Terms
 from simulator.web import serve_web
-
-GC_THRESHOLDS: Final = (10_000, 20, 20)
-"""Fewer rounds of the garbage collector, which finds next to nothing here: 21 us a message become 16.5."""
 
 _DESCRIPTION: Final = """\
 Stand in for a carrier: listen for SMPP 3.4 binds, take every submit_sm, send receipts, and keep a ledger of what was
@@ -68,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
-    gc.set_threshold(*GC_THRESHOLDS)
+    calm_collector()
     async with AsyncExitStack() as opened:
         signals = opened.enter_context(trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT))
         smpp = await _listen(arguments.listen, opened)

@@ -4,13 +4,17 @@ Writes are noted at once and committed together: whoever waits for a `Commit` sh
 the last. Nobody is told "accepted", and no carrier is answered, before the commit that carries it is on disk.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import trio
 
 from gateway.message import Message
+
+Place: TypeAlias = tuple[str, str, bytes, bytes, int, int, int, int, int]
+"""Of a part of a handset's message: (client, carrier, source, destination, data_coding, bits of the reference,
+reference, total, number)."""
 
 
 @dataclass(slots=True)
@@ -31,14 +35,14 @@ class Commit:
     """Receipts whose message is not known yet: (carrier, message id, packed receipt, Unix seconds)."""
     matched: dict[str, list[tuple[str]]] = field(default_factory=dict)
     """Early receipts that have found their message: carrier -> (message id) rows."""
+    fragments: dict[Place, tuple[bytes, float] | None] = field(default_factory=dict)
+    """Parts of handsets' messages that are not complete: (body, Unix seconds); None: it is to be forgotten."""
     leases: dict[tuple[str, int], int] = field(default_factory=dict)
     """(plan, lane number) -> highest key that may be handed to a carrier."""
     forgotten: list[tuple[int]] = field(default_factory=list)
     """Keys of messages to be deleted, in order."""
     forgotten_ids: dict[str, list[tuple[str]]] = field(default_factory=dict)
-    """What carriers called parts of messages accepted before `oldest`: carrier -> (message id) rows."""
-    oldest: int = 0
-    """Unix microseconds."""
+    """What carriers called parts of old messages, to be deleted where the message is: carrier -> (message id) rows."""
     done: trio.Event = field(default_factory=trio.Event)
 
     async def wait(self) -> None:
@@ -77,6 +81,12 @@ class Store(Protocol):
     def forget_early(self, carrier: str, message_id: str) -> None:
         """Note that an early receipt has found its message."""
 
+    def keep_fragment(self, place: Place, body: bytes, at: float) -> None:
+        """Note a part of a handset's message, instead of what was in its place. `at`: Unix seconds."""
+
+    def forget_fragments(self, places: Iterable[Place]) -> None:
+        """Note that parts of handsets' messages are no longer needed."""
+
     async def waiting(self, plan: str, lane: int, after: int, limit: int) -> list[Message]:
         """Waiting messages of a lane with keys above `after`, oldest first."""
 
@@ -98,11 +108,14 @@ class Store(Protocol):
     async def early(self) -> list[tuple[str, str, bytes]]:
         """The early receipts, oldest first."""
 
+    async def fragments(self) -> list[tuple[Any, ...]]:
+        """The parts of handsets' messages, oldest first: rows of a place, a body, and its time."""
+
     async def acknowledged(self, client: str) -> int:
         """The cursor up to which a client has acknowledged its events."""
 
-    async def forget(self, before: float, limit: int) -> int:
-        """Forget messages accepted before a time (Unix seconds) with which nothing more is to happen; how many."""
+    async def forget(self, before: float, after: int, limit: int) -> int | None:
+        """Forget messages with which nothing more is to happen and nothing has since a time; where to go on."""
 
     async def forget_ids(self, before: float, after: tuple[str, str], limit: int) -> tuple[str, str] | None:
         """Forget what carriers called parts of messages accepted before a time; where to go on, None at the end."""

@@ -49,6 +49,20 @@ CREATE TABLE early (
     at REAL NOT NULL,
     PRIMARY KEY (carrier, id)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE fragments (
+    client TEXT NOT NULL,
+    carrier TEXT NOT NULL,
+    source BLOB NOT NULL,
+    destination BLOB NOT NULL,
+    data_coding INTEGER NOT NULL,
+    width INTEGER NOT NULL,
+    reference INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    at REAL NOT NULL,
+    PRIMARY KEY (client, carrier, source, destination, data_coding, width, reference, total, number)
+) STRICT;
 CREATE TABLE leases (
     plan TEXT NOT NULL,
     lane INTEGER NOT NULL,
@@ -107,7 +121,21 @@ EMIT: Final = Rows("INSERT INTO events VALUES", 3)
 KEEP_EARLY: Final = Rows("INSERT INTO early VALUES", 4, "ON CONFLICT DO NOTHING")
 FORGET_EARLY: Final = Rows("DELETE FROM early WHERE carrier = ? AND id IN (VALUES", 1, ")")
 FORGET: Final = Rows("DELETE FROM messages WHERE key IN (VALUES", 1, ")")
-FORGET_IDS: Final = Rows("DELETE FROM carrier_ids WHERE carrier = ? AND key <= ? AND id IN (VALUES", 1, ")")
+FORGET_IDS: Final = Rows(
+    "DELETE FROM carrier_ids WHERE carrier = ? "
+    "AND NOT EXISTS (SELECT 1 FROM messages AS m WHERE m.key = carrier_ids.key) AND id IN (VALUES",
+    1,
+    ")",
+)
+KEEP_FRAGMENTS: Final = Rows("INSERT OR REPLACE INTO fragments VALUES", 11)
+FORGET_FRAGMENTS: Final = Rows(  # joined so that the index is used: it is not for a row IN (VALUES …)
+    "DELETE FROM fragments WHERE rowid IN (SELECT f.rowid FROM (VALUES",
+    9,
+    ") AS v CROSS JOIN fragments AS f "
+    "ON f.client = v.column1 AND f.carrier = v.column2 AND f.source = v.column3 AND f.destination = v.column4 "
+    "AND f.data_coding = v.column5 AND f.width = v.column6 AND f.reference = v.column7 AND f.total = v.column8 "
+    "AND f.number = v.column9)",
+)
 FIND_PARTS: Final = Rows(
     f"SELECT i.id, i.n, {', '.join('m.' + name for name in COLUMNS.split(', '))} FROM carrier_ids AS i "
     "JOIN messages AS m ON m.key = i.key WHERE i.carrier = ? AND i.id IN (VALUES",
@@ -119,6 +147,7 @@ ACKNOWLEDGE: Final = (
     "INSERT INTO cursors VALUES (?, ?) "
     "ON CONFLICT DO UPDATE SET acknowledged = max(acknowledged, excluded.acknowledged)"
 )
+DOUBT: Final = "UPDATE messages SET repeated = 1 WHERE state = 2 AND report = 0 AND plan = ? AND lane = ? AND key <= ?"
 LEASE: Final = Rows("INSERT INTO leases VALUES", 3, "ON CONFLICT DO UPDATE SET key = max(key, excluded.key)")
 
 

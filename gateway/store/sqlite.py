@@ -5,15 +5,15 @@ import fcntl
 import os
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import trio
 
 from config.settings import OnUnknown
-from gateway.message import LANE_NUMBERS, Message, State, pack_body, pack_life, recover, unpack
-from gateway.store import Commit, Committed
+from gateway.message import LANE_NUMBERS, Message, State, pack_body, pack_life, recover, unpack, unpack_life
+from gateway.store import Commit, Committed, Place
 from gateway.store import schema as sql
 
 T = TypeVar("T")
@@ -122,6 +122,14 @@ class SqliteStore:
         """Note that an early receipt has found its message."""
         self.commit.matched.setdefault(carrier, []).append((message_id,))
 
+    def keep_fragment(self, place: Place, body: bytes, at: float) -> None:
+        """Note a part of a handset's message, instead of what was in its place. `at`: Unix seconds."""
+        self.commit.fragments[place] = body, at
+
+    def forget_fragments(self, places: Iterable[Place]) -> None:
+        """Note that parts of handsets' messages are no longer needed."""
+        self.commit.fragments.update(dict.fromkeys(places))
+
     async def waiting(self, plan: str, lane: int, after: int, limit: int) -> list[Message]:
         """Waiting messages of a lane with keys above `after`, oldest first."""
         query = f"SELECT {sql.COLUMNS} FROM messages WHERE state = 2 AND plan = ? AND lane = ? AND key > ?"
@@ -157,19 +165,25 @@ class SqliteStore:
         """The early receipts, oldest first."""
         return await self._fetch("SELECT carrier, id, receipt FROM early ORDER BY at")
 
+    async def fragments(self) -> list[tuple[Any, ...]]:
+        """The parts of handsets' messages, oldest first: rows of a place, a body, and its time."""
+        return await self._fetch("SELECT * FROM fragments ORDER BY at")
+
     async def count_waiting(self) -> list[tuple[int, int]]:
         """(lane number, waiting messages)."""
         return await self._fetch(f"SELECT lane, count(*) FROM messages WHERE state = {State.WAITING:d} GROUP BY lane")
 
-    async def forget(self, before: float, limit: int) -> int:
-        """Forget messages that were accepted before a time (Unix seconds) and with which nothing more is to happen.
+    async def forget(self, before: float, after: int, limit: int) -> int | None:
+        """Forget messages with which nothing more is to happen and nothing has since a time; looks at so many.
 
-        Returns: how many there were; at most `limit`.
+        Args: before: Unix seconds. after: the key to go on after, 0 at the beginning.
+        Returns: where to go on; None at the end.
         """
-        query = "SELECT key FROM messages WHERE key < ? AND state >= ? ORDER BY key LIMIT ?"
-        rows = await self._fetch(query, int(before * 1e6), State.SUBMITTED, limit)
-        self.commit.forgotten += rows
-        return len(rows)
+        query = "SELECT key, life FROM messages WHERE key > ? AND key < ? AND state >= ? ORDER BY key LIMIT ?"
+        rows = await self._fetch(query, after, int(before * 1e6), State.SUBMITTED, limit)
+        idle = ((key,) for key, life in rows if all(part[3] < before for part in unpack_life(life)[2]))
+        self.commit.forgotten += idle
+        return rows[-1][0] if len(rows) == limit else None
 
     async def forget_ids(self, before: float, after: tuple[str, str], limit: int) -> tuple[str, str] | None:
         """Forget what carriers called parts of messages accepted before a time; looks at so many ids.
@@ -182,7 +196,6 @@ class SqliteStore:
         for carrier, id_, key in rows:
             if key < oldest:
                 self.commit.forgotten_ids.setdefault(carrier, []).append((id_,))
-        self.commit.oldest = oldest
         return (rows[-1][0], rows[-1][1]) if len(rows) == limit else None
 
     async def forget_stale_early(self, before: float) -> None:
@@ -216,10 +229,8 @@ class SqliteStore:
     def _recover(self, unknown_until: float) -> None:
         """Settle what the last run did not: its leases say what it may have sent without writing it down."""
         execute = self._connection.execute
-        execute(
-            "UPDATE messages SET repeated = 1 FROM leases AS l WHERE state = 2 AND report = 0 "
-            "AND messages.plan = l.plan AND messages.lane = l.lane AND messages.key <= l.key"
-        )
+        for lease in execute("SELECT plan, lane, key FROM leases").fetchall():
+            execute(sql.DOUBT, lease)
         execute("DELETE FROM leases")
         interrupted = [unpack(row) for row in execute(f"SELECT {sql.COLUMNS} FROM messages WHERE state = 4").fetchall()]
         for message in interrupted:
@@ -276,12 +287,14 @@ def _write_rare(connection: sqlite3.Connection, commit: Commit) -> None:
     sql.KEEP_EARLY.run(connection, commit.early)
     for carrier, ids in commit.matched.items():
         sql.FORGET_EARLY.run(connection, ids, carrier)
+    sql.FORGET_FRAGMENTS.run(connection, [place for place, kept in commit.fragments.items() if kept is None])
+    sql.KEEP_FRAGMENTS.run(connection, [(*place, *kept) for place, kept in commit.fragments.items() if kept])
     for client, cursor in commit.acknowledged.items():
         connection.execute(sql.ACKNOWLEDGE, (client, cursor))
         connection.execute("DELETE FROM events WHERE client = ? AND cursor <= ?", (client, cursor))
     sql.FORGET.run(connection, commit.forgotten)
     for carrier, ids in commit.forgotten_ids.items():
-        sql.FORGET_IDS.run(connection, ids, carrier, commit.oldest)
+        sql.FORGET_IDS.run(connection, ids, carrier)
 
 
 def _find_duplicates(connection: sqlite3.Connection, added: Sequence[Message]) -> dict[int, Message]:

@@ -20,6 +20,7 @@ BINDS: dict[State, tuple[Pdu, Pdu]] = {
     State.BOUND_RX: (BindReceiver(b"bank"), BindReceiverResp(b"smsc")),
     State.BOUND_TRX: (BindTransceiver(b"bank"), BindTransceiverResp(b"smsc")),
 }
+PEER = {Role.ESME: Role.SMSC, Role.SMSC: Role.ESME}
 Header: TypeAlias = tuple[int, int, int]
 """command_id, command_status, sequence_number."""
 

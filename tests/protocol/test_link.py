@@ -93,6 +93,22 @@ async def test_a_write_that_is_never_taken_ends_the_link(autojump_clock: MockClo
     assert trio.current_time() - opened == pytest.approx(7.0, abs=0.01)
 
 
+async def test_nothing_is_written_after_a_write_that_was_given_up(autojump_clock: MockClock) -> None:
+    wire, session = Wire(), bound()
+    session.request(SubmitSm(), trio.current_time(), tag="m1")
+
+    async def take(events: list[Event]) -> None:
+        wire.taking.set()
+
+    link, keep = Link(wire, session, write_timeout=7.0), Keeper(take)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(link.run, keep)
+        await trio.sleep(1.0)
+        session.request(SubmitSm(), trio.current_time(), tag="m2")
+        link.flush()
+    assert (keep.events, wire.taken) == ([Closed("the peer took nothing for 7 s", ["m1", "m2"])], [])
+
+
 async def test_the_peer_closing_ends_the_link(autojump_clock: MockClock) -> None:
     ours, theirs = memory_stream_pair()
     session, keep = bound(), Keeper()

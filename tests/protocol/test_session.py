@@ -27,8 +27,8 @@ from protocol.pdu import (
     UnbindResp,
 )
 from protocol.session import Limits, Session
-from protocol.states import BOUND, MAY_SEND, PEER, SENDERS, Role, State
-from tests.protocol.sessions import BINDS, Header, sent, session_in
+from protocol.states import BOUND, MAY_SEND, SENDERS, Role, State
+from tests.protocol.sessions import BINDS, PEER, Header, sent, session_in
 from tests.protocol.wire import frame
 
 TRIPLES = [(role, state, command_id) for role in Role for state in State for command_id in SENDERS]

@@ -4,7 +4,7 @@ import pytest
 
 from protocol.constants import RESPONSE_BIT, CommandId
 from protocol.pdu import RESPONSES
-from protocol.states import BOUND, MAY_SEND, MOVES, PEER, SENDERS, Role, State
+from protocol.states import BOUND, MAY_SEND, MOVES, SENDERS, Role, State
 
 BINDS = {CommandId.BIND_TRANSMITTER, CommandId.BIND_RECEIVER, CommandId.BIND_TRANSCEIVER}
 LINK = {CommandId.ENQUIRE_LINK}
@@ -43,7 +43,3 @@ def test_each_bind_leads_to_the_state_of_its_name() -> None:
         (State.OPEN, CommandId.BIND_TRANSCEIVER | RESPONSE_BIT): State.BOUND_TRX,
     }
     assert set(MOVES.values()) == BOUND
-
-
-def test_the_peer_of_the_peer_is_oneself() -> None:
-    assert all(PEER[PEER[role]] is role is not PEER[role] for role in Role)

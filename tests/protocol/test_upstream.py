@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from protocol.upstream import CLIENT_KINDS, GATEWAY_KINDS, Frame, Frames, pack
+from protocol.upstream import CLIENT_KINDS, GATEWAY_KINDS, VERSION, Frame, Frames, pack
 
 PING = ["ping", 7]
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -96,6 +96,27 @@ def test_what_is_wrong_breaks_the_stream_after_the_frames_before_it(name: str) -
     assert read.broken.code == "bad_frame"
     assert str(read.broken).startswith(said)
     assert read.feed(pack(PING)) == []
+
+
+CLIENT: list[Frame] = [
+    ["hello", {"version": VERSION, "client": "bank", "secret": "s", "agent": "a/1"}],
+    *(["submit", 1, []], ["preview", "t", []], ["cancel", 1, ["id"]], ["status", 1, []]),
+    *(["subscribe", 1, {"after": None}], ["ack", "c7"], ["ping", 1]),
+]
+GATEWAY: list[Frame] = [
+    *(["welcome", {}], ["result", 1, []], ["subscribed", 1, {"after": 7}], ["events", [[8, {}]]]),
+    *(["credit", 10], ["pong", 1], ["error", None, "bad_frame", "why"]),
+]
+"""One frame of each kind, as short as the page allows."""
+
+
+@pytest.mark.parametrize(("sent", "kinds"), [(CLIENT, CLIENT_KINDS), (GATEWAY, GATEWAY_KINDS)])
+def test_each_kind_has_the_items_that_the_page_says(sent: list[Frame], kinds: dict[str, int]) -> None:
+    assert [frame[0] for frame in sent] == list(kinds)
+    assert VERSION == 1
+    for frame in sent:
+        assert reader(kinds=kinds).feed(pack(frame)) == [frame]
+        assert reader(kinds=kinds).feed(pack(frame[:-1])) == []
 
 
 def test_what_is_just_within_the_limits_is_taken() -> None:

@@ -1,0 +1,85 @@
+"""A settler at work on messages that a bind has taken: real lanes, a store in memory, random chance fixed."""
+
+from typing import Any
+
+import msgpack
+
+from config.wording import Loc
+from gateway.lanes import Lanes
+from gateway.message import Message, PartState, State
+from gateway.metrics import Counts
+from gateway.outstanding import Outstanding
+from gateway.settle import CHECKED_DIGITS, Settler
+from gateway.store import Commit
+from tests.gateway.fakes import NOW, TO, FakeStore, message, settings
+
+
+class Desk:
+    """What a bind does with its messages, step by step, and what came of it."""
+
+    def __init__(self, *plants: tuple[Loc, object], outstanding: int = 100) -> None:
+        self.store = FakeStore()
+        self.outstanding = Outstanding(outstanding)
+        self.lanes = Lanes(self.store, 100, self.outstanding, ("alpha", "beta"))
+        self.lanes.wake = {"alpha": lambda: None, "beta": lambda: None}
+        self.store.leases, self.store.committed = self.lanes.leases, self._committed
+        self.settler = Settler(settings(*plants), self.store, self.lanes, self.outstanding)
+        self.settler.counts, self.settler.chance = Counts(), lambda: 0.0
+        self.lanes.carrier_up("alpha")
+
+    def send(self, key: int = 1, parts: int = 1, **more: object) -> Message:
+        """A message that alpha's bind has taken and written whole."""
+        made = message(key, *[PartState.SENT] * parts, state=State.SENDING, **more)
+        self.outstanding.live[key] = made
+        return made
+
+    def take(self) -> list[Message]:
+        """Take what waits for alpha, and write its waiting parts."""
+        self.store.flush()
+        taken = self.lanes.take("alpha", 100)
+        for each in taken:
+            each.state = State.SENDING
+            for part in each.parts:
+                if part.state is PartState.WAITING:
+                    part.state = PartState.SENT
+        return taken
+
+    def accept(self, made: Message, *numbers: int, now: float = NOW) -> None:
+        """Have the carrier accept parts, all when none is named; it calls them by key and number."""
+        for n in numbers or range(1, len(made.parts) + 1):
+            self.settler.accepted(made.parts[n - 1], f"{made.key}-{n}", now)
+
+    def copy(self, made: Message) -> Message:
+        """The message as it is on disk."""
+        self.store.flush()
+        return self.store.on_disk(made.key)
+
+    def kinds(self) -> list[str]:
+        """The types of all events so far, in order."""
+        return [event["type"] for event in self.store.told]
+
+    def early_ids(self) -> set[str]:
+        """The spellings on disk under which receipts wait."""
+        self.store.flush()
+        return {message_id for _, message_id in self.store.early_rows}
+
+    def restart(self) -> "Desk":
+        """Another gateway that takes over the early receipts."""
+        other = Desk()
+        self.store.flush()
+        rows = [(carrier, id_, msgpack.unpackb(packed)) for (carrier, id_), packed in self.store.early_rows.items()]
+        other.settler.load_early(rows)
+        return other
+
+    def _committed(self, commit: Commit) -> None:
+        if commit.leases:
+            self.lanes.leased(commit.leases)
+
+
+def receipt(
+    outcome: str = "DELIVERED", state: str = "DELIVRD", message_id: str = "1-1", to: str = TO
+) -> dict[str, Any]:
+    """A final receipt as carriers hand it on."""
+    about = [to[-CHECKED_DIGITS:], "0005123456"[-CHECKED_DIGITS:]]
+    said = {"message_id": message_id, "state": state, "error": "000", "submit_date": "2701151200", "done_date": ""}
+    return {**said, "outcome": outcome, "about": about}

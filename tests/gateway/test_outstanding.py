@@ -1,0 +1,81 @@
+"""What is in memory, what it is called, and that both are bounded and let go of."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.message import Message, PartState
+from gateway.outstanding import Outstanding
+from tests.gateway.fakes import message
+
+
+def held(outstanding: Outstanding, key: int, *carrier_ids: str) -> Message:
+    """A message in memory whose parts have names."""
+    made = message(key, *(PartState.ACCEPTED for _ in carrier_ids))
+    outstanding.live[key] = made
+    for part, carrier_id in zip(made.parts, carrier_ids, strict=True):
+        part.carrier_id = carrier_id
+        outstanding.name("alpha", carrier_id, part)
+    return made
+
+
+def test_a_part_is_found_by_its_name_at_its_carrier() -> None:
+    outstanding = Outstanding(10)
+    made = held(outstanding, 1, "A", "B")
+    assert outstanding.find("alpha", "B") is made.parts[1]
+    assert outstanding.find("beta", "B") is None
+    assert outstanding.find("alpha", "C") is None
+
+
+def test_a_newer_part_takes_a_name_over_and_keeps_it_when_the_older_leaves() -> None:
+    outstanding = Outstanding(10)
+    older, newer = held(outstanding, 1, "A"), held(outstanding, 2, "A")
+    outstanding.drop(older)
+    assert outstanding.find("alpha", "A") is newer.parts[0]
+    outstanding.drop(newer)
+    assert outstanding.find("alpha", "A") is None
+
+
+def test_what_leaves_memory_leaves_nothing_behind() -> None:
+    outstanding = Outstanding(10)
+    made = held(outstanding, 1, "A", "B")
+    outstanding.submitted(made)
+    assert len(outstanding) == 1
+    outstanding.drop(made)
+    outstanding.drop(made)
+    assert (len(outstanding), outstanding.live) == (0, {})
+    assert outstanding.find("alpha", "A") is outstanding.find("alpha", "B") is None
+
+
+@given(st.integers(1, 8), st.lists(st.integers(0, 12), max_size=60))
+def test_only_the_newest_await_their_receipts_in_memory(limit: int, keys: list[int]) -> None:
+    outstanding, expected = Outstanding(limit), list[int]()
+    for key in keys:
+        outstanding.submitted(outstanding.live.get(key) or held(outstanding, key, f"N{key}"))
+        if key not in expected:
+            expected.append(key)
+        expected = expected[-limit:]
+    assert list(outstanding.live) == expected
+    assert len(outstanding) == len(expected)
+    for key in keys:
+        assert (outstanding.find("alpha", f"N{key}") is not None) == (key in expected)
+
+
+def test_what_does_not_await_a_receipt_is_never_pushed_out() -> None:
+    outstanding = Outstanding(1)
+    waiting = held(outstanding, 1)
+    for key in (2, 3):
+        outstanding.submitted(held(outstanding, key, f"N{key}"))
+    assert set(outstanding.live) == {1, 3}
+    assert outstanding.live[1] is waiting
+
+
+def test_whoever_reads_the_disk_can_see_what_left_memory_meanwhile() -> None:
+    outstanding = Outstanding(10)
+    one, other, absent, last = held(outstanding, 1), held(outstanding, 2), message(3), held(outstanding, 4)
+    outstanding.drop(one)
+    seen = outstanding.dropped = set()
+    outstanding.drop(other)
+    outstanding.drop(absent)
+    outstanding.dropped = None
+    outstanding.drop(last)
+    assert seen == {2}

@@ -14,7 +14,7 @@ from gateway.door import Door
 from gateway.store.sqlite import SqliteStore
 from gateway.upkeep import Upkeep
 from gateway.web import serve_web
-from protocol.link import listen
+from protocol.link import explain, listen
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -97,9 +97,8 @@ class Gateway:
         try:
             return await listen(address.host, address.port)
         except OSError as error:
-            of_the_name = not error.errno or error.errno < 0  # a name's own error numbers are negative (getaddrinfo(3))
-            reason = error.strerror if of_the_name else os.strerror(error.errno or 0)
-            raise OSError(error.errno, f"cannot listen on {address.authority} (web.listen): {reason}") from None
+            reason = f"cannot listen on {address.authority} (web.listen): {explain(error)}"
+            raise OSError(error.errno, reason) from None
 
     def _committed(self, commit: "Commit") -> None:
         lanes = self.core.lanes

@@ -1,5 +1,6 @@
 """One bind: kept bound, fed from the lanes as the throttle and the window allow, its answers and receipts settled."""
 
+import errno
 import ssl
 from collections import deque
 from math import inf
@@ -14,7 +15,7 @@ from gateway.retry import Action, backoff
 from protocol.constants import BindType, Status, status_name, status_text
 from protocol.errors import TextError
 from protocol.events import Answered, BindRefused, Bound, Closed, Event, LateAnswer, Refused, Requested, Unanswered
-from protocol.link import Link, connect
+from protocol.link import Link, connect, explain
 from protocol.pdu import BindReceiver, BindTransceiver, BindTransmitter, DeliverSm, DeliverSmResp, Pdu, SubmitSmResp
 from protocol.session import Limits, Session
 from protocol.states import Role, State
@@ -58,7 +59,8 @@ class Bind:
         self._keeping = 0
         """Deliveries that are being kept."""
         self._delivered, self._kept = trio.Event(), trio.Event()
-        self._tls = _tls(self.settings) if self.settings.tls else None
+        key = f"carriers.{carrier.name}.binds.{number}"
+        self._tls = _tls(self.settings, key) if self.settings.tls else None
 
     @property
     def submits(self) -> bool:
@@ -128,7 +130,7 @@ class Bind:
             try:
                 return await connect(host, port, self._tls)
             except (OSError, trio.BrokenResourceError) as error:
-                self._reason = f"cannot connect to {host}:{port}: {_explain(error)}"
+                self._reason = f"cannot connect to {host}:{port}: {explain(error)}"
         return None
 
     async def _handle(self, events: list[Event]) -> None:
@@ -319,18 +321,13 @@ def _request(settings: "BindSettings") -> Pdu:
     )
 
 
-def _tls(settings: "BindSettings") -> ssl.SSLContext:
-    """Verify the certificate and the host name; show ours if we have one."""
-    context = ssl.create_default_context(cafile=settings.ca)
-    if settings.cert:
-        context.load_cert_chain(settings.cert, settings.key)
+def _tls(settings: "BindSettings", key: str) -> ssl.SSLContext:
+    """Verify the certificate and the host name; show ours if we have one. Raises: OSError: a file is of no use."""
+    try:
+        context = ssl.create_default_context(cafile=settings.ca)
+        if settings.cert:
+            context.load_cert_chain(settings.cert, settings.key)
+    except (ssl.SSLError, OSError) as error:
+        files = ", ".join(str(file) for file in (settings.ca, settings.cert, settings.key) if file)
+        raise OSError(errno.EINVAL, f"{key}: no PEM certificate, or not with its key, in {files}: {error}") from None
     return context
-
-
-def _explain(error: BaseException) -> str:
-    """The plainest reason in an error: of several attempts to connect, the last one's."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[-1]
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__

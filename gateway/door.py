@@ -5,7 +5,6 @@ one that awaits `send_all`. A client that does not read stops its own connection
 """
 
 import errno
-import os
 import socket
 import ssl
 from collections import deque
@@ -19,7 +18,7 @@ from gateway.conversation import Answer, Conversation
 from gateway.feed import Feed
 from gateway.guard import Guard
 from protocol.errors import FrameError
-from protocol.link import READ_OCTETS
+from protocol.link import READ_OCTETS, explain
 from protocol.upstream import CLIENT_KINDS, Frames, pack
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ class Door:
         try:
             opened = await trio.open_tcp_listeners(address.port, host=address.host)
         except OSError as error:
-            raise OSError(error.errno, f"cannot listen on {address}: {os.strerror(error.errno or 0)}") from None
+            raise OSError(error.errno, f"cannot listen on {address}: {explain(error)}") from None
         self.addresses += [f"tcp:{address.host}:{listener.socket.getsockname()[1]}" for listener in opened]
         return [trio.SSLListener(listener, secure) for listener in opened] if secure else [*opened]
 
@@ -256,13 +255,18 @@ async def _listen_unix(path: "Path") -> trio.SocketListener:
         listening.listen(128)
     except OSError as error:
         listening.close()
-        raise OSError(error.errno, f"cannot listen on unix:{path}: {error.strerror}") from None
+        raise OSError(error.errno, f"cannot listen on unix:{path}: {explain(error)}") from None
     return trio.SocketListener(listening)
 
 
 def _tls(settings: "UpstreamTls") -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=settings.client_ca)
-    context.load_cert_chain(settings.cert, settings.key)
+    try:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=settings.client_ca)
+        context.load_cert_chain(settings.cert, settings.key)
+    except (ssl.SSLError, OSError) as error:
+        files = ", ".join(str(file) for file in (settings.cert, settings.key, settings.client_ca) if file)
+        reason = f"upstream.tls: no PEM certificate, or not with its key, in {files}: {error}"
+        raise OSError(errno.EINVAL, reason) from None
     if settings.client_ca:
         context.verify_mode = ssl.CERT_REQUIRED
     return context

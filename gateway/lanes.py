@@ -14,13 +14,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+import structlog
 import trio
 
-from gateway.message import LANE_NUMBERS, Message, PartState, State
+from gateway.message import LANE_NUMBERS, LANES, Message, PartState, State
 from gateway.outstanding import Outstanding
 from gateway.routing import Plan
 from gateway.store import Commit, Store
 from protocol.constants import Lane
+
+_log = structlog.get_logger()
 
 LEASE_AHEAD: Final = 500
 """Messages of a lane that may be handed out between two commits, and so may be doubted after a crash."""
@@ -92,7 +95,7 @@ class Lanes:
         The caller holds `outstanding.on_disk`, and the message's new state is on disk.
         """
         feed = self._feed(message.plan, LANE_NUMBERS[message.lane])
-        if feed.held < self._window:
+        if feed.held < self._window and feed.plan.carriers:
             self._wake({self._push(feed, message)})
         else:
             self._outstanding.drop(message)
@@ -166,12 +169,14 @@ class Lanes:
     async def run(self) -> None:
         """Fill the windows from disk whenever they run low, for ever."""
         for plan, lane in await self._store.queues():
-            self._feed(plan, lane)
+            if not self._feed(plan, lane).plan.carriers:
+                reason = "messages wait for carriers that are not configured; they wait until one is"
+                _log.warning("no_carrier", carriers=plan, lane=LANES[lane].value, reason=reason)
         self._begun = True
         while True:
             self._hungry = trio.Event()
             for (plan, lane), feed in list(self._feeds.items()):
-                while feed.behind and feed.held <= self._low:
+                while feed.behind and feed.held <= self._low and feed.plan.carriers:
                     await self._refill(plan, lane, feed)
             await self._hungry.wait()
 
@@ -194,13 +199,13 @@ class Lanes:
     def _feed(self, plan: str, lane: int) -> Feed:
         feed = self._feeds.get((plan, lane))
         if feed is None:
-            parsed = Plan.parse(plan)
-            feed = self._feeds[plan, lane] = Feed(parsed, self._target(parsed), behind=not self._begun)
+            known = Plan.parse(plan).among(self._ready)
+            feed = self._feeds[plan, lane] = Feed(known, self._target(known), behind=not self._begun)
             self._hungry.set()
         return feed
 
     def _target(self, plan: Plan) -> str | None:
-        return None if plan.weights else plan.choose(0, self.up)
+        return None if plan.weights or not plan.carriers else plan.choose(0, self.up)
 
     def _push(self, feed: Feed, message: Message) -> str:
         """Put a message into its lane, where its key belongs; the carrier that gets it."""

@@ -47,6 +47,12 @@ class Plan:
         ends = list(accumulate(self.weights[n] for n in usable))
         return self.carriers[usable[bisect(ends, _scatter(key) % ends[-1])]]
 
+    def among(self, known: Container[str]) -> "Plan":
+        """The plan with only the carriers that are known; it may have none left."""
+        kept = [n for n, carrier in enumerate(self.carriers) if carrier in known]
+        weights = tuple(self.weights[n] for n in kept) if self.weights else ()
+        return Plan(tuple(self.carriers[n] for n in kept), weights)
+
     def prefer(self, carrier: str) -> "Plan":
         """The plan with this carrier tried first; unchanged when it is not one of them."""
         if carrier not in self.carriers:

@@ -104,7 +104,7 @@ class OptionalParameters:
         while start < end:
             value = start + 4
             stop = value + int.from_bytes(octets[start + 2 : value], "big")
-            if value > end or stop > end:
+            if stop > end:
                 raise RemoteProtocolError("an optional parameter reaches past the end", Status.RINVOPTPARSTREAM)
             found.append((int.from_bytes(octets[start : start + 2], "big"), octets[value:stop]))
             start = stop

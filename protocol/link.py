@@ -6,6 +6,7 @@ takes too long ends the link. Reading stops while too much waits to be written: 
 us grow.
 """
 
+import os
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
@@ -150,6 +151,18 @@ async def connect(host: str, port: int, tls: ssl.SSLContext | None = None) -> tr
 async def listen(host: str, port: int) -> list[trio.SocketListener]:
     """Open listeners, one per address of the host; port 0 takes any free port. Raises: OSError: in use."""
     return await trio.open_tcp_listeners(port, host=host)
+
+
+def explain(error: BaseException) -> str:
+    """The plainest reason in a failure to connect or to listen, in a few words; of several attempts, the last one's."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[-1]
+    number = getattr(error, "errno", None) or 0
+    if number > 0 and not isinstance(error, ssl.SSLError):  # a name's own error numbers are negative (getaddrinfo(3))
+        return os.strerror(number)
+    return str(getattr(error, "strerror", None) or error) or type(error).__name__
 
 
 def _watch(stream: trio.SocketStream) -> None:

@@ -1,7 +1,6 @@
 """The `simulator` command: an SMSC on SMPP, and HTTP to look into it."""
 
 import argparse
-import os
 import secrets
 import signal
 import sys
@@ -96,9 +95,7 @@ async def _listen(address: TcpAddress, opened: AsyncExitStack) -> list[trio.Sock
     try:
         listeners = await link.listen(address.host, address.port)
     except OSError as error:
-        of_the_name = not error.errno or error.errno < 0  # the name's own error numbers are negative (getaddrinfo(3))
-        reason = error.strerror if of_the_name else os.strerror(error.errno or 0)
-        raise CannotListen(f"cannot listen on {address.authority}: {str(reason).lower()}") from None
+        raise CannotListen(f"cannot listen on {address.authority}: {link.explain(error).lower()}") from None
     for listener in listeners:
         opened.push_async_callback(listener.aclose)
     return listeners

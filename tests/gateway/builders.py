@@ -125,6 +125,8 @@ class House:
         self.events: list[Event] = []
         self.nursery = nursery
         self.binds_ended = trio.Event()
+        self.crashed = False
+        """Set it to lose, at the end of the block, what has not reached the disk."""
         self._news = trio.Event()
         self._publish = gateway.store.committed
         gateway.store.committed = self._committed
@@ -203,6 +205,8 @@ async def opened(folder: Path, changes: Mapping[str, object] | None = None) -> A
             finally:
                 disk.release()
                 nursery.cancel_scope.cancel()
+        if house.crashed:
+            store._pending.clear()
         await store.close(clean=False)
 
 

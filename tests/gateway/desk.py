@@ -13,6 +13,11 @@ from gateway.settle import CHECKED_DIGITS, Settler
 from gateway.store import Commit
 from tests.gateway.fakes import NOW, TO, FakeStore, message, settings
 
+REJECTING, RETRYING, THROTTLING, REBINDING = 0x0B, 0x08, 0x58, 0x04
+"""Statuses that each stand for one action."""
+GRACE = 300.0
+"""Seconds an unknown part waits, if nothing else is configured."""
+
 
 class Desk:
     """What a bind does with its messages, step by step, and what came of it."""
@@ -74,6 +79,11 @@ class Desk:
     def _committed(self, commit: Commit) -> None:
         if commit.leases:
             self.lanes.leased(commit.leases)
+
+
+def states(made: Message) -> list[PartState]:
+    """The states of a message's parts, in order."""
+    return [part.state for part in made.parts]
 
 
 def receipt(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import msgpack
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -58,7 +59,7 @@ def by_number(events: list[dict[str, Any]], number: int) -> list[dict[str, Any]]
     return [event for event in events if event["id"] == str(number)]
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(
     st.lists(st.tuples(st.booleans(), st.sampled_from(["resend", "report"])), min_size=1, max_size=6),
     st.lists(st.sampled_from(DEEDS), max_size=12),
@@ -83,6 +84,45 @@ def test_whatever_the_smsc_does(wanted: list[tuple[bool, str]], deeds: list[str]
                 check(by_number(house.events, n), villain.maybe, f"81901234567{n}".encode(), long, on_unknown)
 
     in_virtual_time(send)
+
+
+@settings(max_examples=20)
+@given(
+    st.lists(st.tuples(st.booleans(), st.sampled_from(["resend", "report"])), min_size=1, max_size=6),
+    st.lists(st.sampled_from(DEEDS), max_size=8),
+    st.integers(1, 4),
+    st.floats(0.0, 40.0),
+    st.integers(0, 8),
+)
+def test_whenever_the_gateway_dies(
+    wanted: list[tuple[bool, str]], deeds: list[str], window: int, seconds: float, commits: int
+) -> None:
+    maybe: Counter[tuple[bytes, int]] = Counter()
+    messages = [
+        message(str(n), LONG if long else "短い", to=f"0901234567{n}", on_unknown=on_unknown)
+        for n, (long, on_unknown) in enumerate(wanted)
+    ]
+
+    async def live_twice(folder: Path) -> None:
+        changes = CHANGES | {"carriers.alpha.binds": [bind_table(window=window)]}
+        async with opened(folder, changes) as house:
+            house.smsc.reply = Villain(house, deeds, maybe).reply
+            caller = await house.greet()
+            house.start_binds()
+            await caller.submit(*messages)
+            house.disk.hold(after=commits)
+            await trio.sleep(seconds)
+            house.crashed = True
+        async with opened(folder, changes) as house:
+            house.smsc.reply = Villain(house, [], maybe).reply
+            await trio.sleep(1.0)
+            house.start_binds()
+            await trio.sleep(120.0)
+            told = [msgpack.unpackb(packed) for _, packed in await house.store.events("bank", 0, 1000)]
+            for n, (long, on_unknown) in enumerate(wanted):
+                check(by_number(told, n), maybe, f"81901234567{n}".encode(), long, on_unknown)
+
+    in_virtual_time(live_twice)
 
 
 def check(

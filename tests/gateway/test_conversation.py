@@ -217,7 +217,7 @@ MAPS = st.dictionaries(st.text(), SCALARS, max_size=2)
 VALUES = SCALARS | MAPS | st.lists(SCALARS | MAPS | st.lists(SCALARS, max_size=2), max_size=2)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(KEYS, VALUES)) | VALUES, min_size=1, max_size=20))
 def test_no_message_whatsoever_spoils_its_batch(strange: list[Any]) -> None:
     async def submit(folder: Path) -> None:

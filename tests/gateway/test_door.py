@@ -84,7 +84,7 @@ async def test_what_breaks_the_framing_gets_an_error_and_loses_nothing_that_was_
         assert (await again.submit(message("1")))[0]["duplicate"] is True
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.binary(min_size=1, max_size=200), st.booleans())
 def test_garbage_never_hurts_anybody_else(garbage: bytes, greeted: bool) -> None:
     async def send(folder: Path) -> None:
@@ -162,7 +162,7 @@ async def test_a_client_that_only_asks_is_read_no_further_than_its_answers_may_w
         await Caller(ours).greet("bank", SECRET)
         sent = 0
         with trio.move_on_after(10.0):
-            while True:
+            for _ in range(100):
                 await ours.send_all(pack(["ping", "x" * 100_000]))
                 sent += 1
         assert 10 <= sent < 30
@@ -176,7 +176,7 @@ async def test_answers_that_wait_for_the_disk_are_bounded_too(tmp_path: Path, au
         house.disk.hold()
         sent = 0
         with trio.move_on_after(10.0):
-            while True:
+            for _ in range(2000):
                 await ours.send_all(pack(["status", sent, ["1"]]))
                 sent += 1
         assert 1000 <= sent < 1100

@@ -178,6 +178,29 @@ async def test_a_frame_has_no_more_events_than_a_page_and_the_rest_comes_next() 
     assert sizes == [module.PAGE, module.PAGE, 201]
 
 
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_frame_of_long_events_is_cut_to_its_octets_and_the_rest_comes_next(on_disk: bool) -> None:
+    events = [
+        (n, msgpack.packb({"n": n, "meta": "x" * size})) for n, size in enumerate([300_000, 300_000, 900_000, 5], 1)
+    ]
+    table = Table()
+    feed = Feed("bank", cast("Store", table), 100, 4 if on_disk else 0)
+    feed.subscribe(print)
+    table.rows = events
+    if not on_disk:
+        feed.publish(events)
+    told, seen = 0, []
+    while told < 4:
+        reading = feed.page(told)
+        try:
+            reading.send(None)
+            reading.send(None)
+        except StopIteration as done:
+            told, frame = done.value
+        seen.append([event["n"] for _, event in msgpack.unpackb(frame)[1]])
+    assert seen == [[1], [2], [3], [4]]
+
+
 def test_nothing_is_held_in_memory_while_nobody_has_subscribed() -> None:
     feed = Feed("bank", cast("Store", Table()), 100, 0)
     feed.publish(packed(1, 2))

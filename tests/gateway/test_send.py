@@ -1,7 +1,6 @@
 """`denpo send`, against a gateway that says what it is told: what is printed, and the exit code."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ class Gateway:
 
     def __init__(self, *states: str, result: dict[str, Any] | None = None) -> None:
         self.asked: list[Frame] = []
-        self._states: Iterator[str] = iter(states)
+        self._states = iter(states)
         self._result = result or ACCEPTED
 
     def answer(self, frame: Frame) -> list[Frame]:
@@ -104,6 +103,11 @@ def test_a_gateway_that_goes_away_is_one_line_and_exit_code_1(capsys: pytest.Cap
     gateway = Gateway()
     assert run(lambda frame: None if frame[0] == "status" else gateway.answer(frame)) == 1
     assert capsys.readouterr().err == "denpo send: the gateway closed the connection\n"
+
+
+def test_no_gateway_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["send", "--upstream", "unix:/nowhere", "--client", "bank", "--to", "1", "--text", "x"]) == 1
+    assert capsys.readouterr().err == "denpo send: no gateway at unix:/nowhere: No such file or directory\n"
 
 
 def wrong(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -86,6 +86,7 @@ class World:
     async def do_reading(self, late: bool = False) -> None:
         """Have a read begin that takes long, if one is wanted."""
         await self.do_slow(late)
+        await wait_all_tasks_blocked()
         self.store.flush()
         await wait_all_tasks_blocked()
 

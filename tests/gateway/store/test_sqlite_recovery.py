@@ -15,7 +15,7 @@ from gateway.store.schema import open_database
 from gateway.store.sqlite import DATABASE, SqliteStore
 from protocol.constants import Lane
 from tests.gateway.fakes import NOW, message
-from tests.gateway.store.disk import UNTIL, Clock, crash, keep, opened, several, slow_steps
+from tests.gateway.store.disk import UNTIL, Clock, crash, keep, opened, plans, several, slow_steps
 
 P = PartState
 NORMAL, BULK = LANE_NUMBERS[Lane.NORMAL], LANE_NUMBERS[Lane.BULK]
@@ -205,9 +205,20 @@ async def test_no_statement_on_the_way_of_a_message_reads_or_sorts_a_whole_table
     connection = sqlite3.connect(tmp_path / DATABASE)
     asked = [statement for statement in seen if statement[:5] not in ("BEGIN", "COMMI")]
     slow = {statement: steps for statement in asked if (steps := slow_steps(connection, statement))}
+    by_index = {
+        index: [plans(connection, statement)[0] for statement in asked if said in statement]
+        for index, said in {
+            "waiting": "state = 2 AND plan",
+            "due": "(due, key) >",
+            "ids": "client = 'bank' AND id",
+        }.items()
+    }
     connection.close()
     assert len(asked) > 15
     assert slow == {}
+    for index, steps in by_index.items():
+        assert steps
+        assert all(step.startswith(f"SEARCH messages USING INDEX {index} (") for step in steps), steps
 
 
 async def test_a_start_reads_no_more_than_what_was_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,152 @@
+"""What receipts make of messages: in order or before their answers, once or again."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway import settle
+from gateway.message import PartState
+from gateway.settle import describe_receipt
+from protocol.constants import MessageState
+from protocol.receipt import Receipt
+from tests.gateway.desk import Desk, receipt, states
+from tests.gateway.fakes import NOW
+
+P = PartState
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "kind"),
+    [
+        ("DELIVERED", "DELIVRD", "delivered"),
+        ("UNDELIVERED", "UNDELIV", "undelivered"),
+        ("UNDELIVERED", "REJECTD", "undelivered"),
+        ("EXPIRED", "EXPIRED", "expired"),
+    ],
+)
+def test_a_receipt_ends_the_message_and_is_told(outcome: str, state: str, kind: str) -> None:
+    desk = Desk()
+    made = desk.send()
+    desk.accept(made)
+    desk.settler.received(made.parts[0], receipt(outcome, state), NOW + 1)
+    told = desk.store.told[1]
+    assert (told["type"], told["final"]) == (kind, True)
+    expected = {"message_id": "1-1", "state": state, "error": "000", "submit_date": "2701151200", "done_date": ""}
+    assert told["receipt"] == expected
+    assert told.get("reason") == (state if kind == "undelivered" else None)
+    assert desk.outstanding.live == {}
+    assert desk.outstanding.find("alpha", "1-1") is None
+    assert desk.copy(made).parts[0].receipt is not None
+
+
+@pytest.mark.parametrize("again", ["DELIVERED", "UNDELIVERED", "EXPIRED"])
+def test_the_first_receipt_counts_and_others_change_nothing(again: str) -> None:
+    desk = Desk()
+    made = desk.send(parts=2)
+    desk.accept(made)
+    desk.settler.received(made.parts[0], receipt(), NOW + 1)
+    desk.settler.received(made.parts[0], receipt(again), NOW + 2)
+    assert states(made) == [P.DELIVERED, P.ACCEPTED]
+    assert made.parts[0].at == NOW + 1
+    desk.settler.received(made.parts[1], receipt(), NOW + 3)
+    desk.settler.received(made.parts[1], receipt(again), NOW + 4)
+    assert desk.kinds() == ["submitted", "delivered"]
+    assert desk.settler.counts.receipts_repeated == 2
+
+
+def test_a_message_is_delivered_with_its_last_part() -> None:
+    desk = Desk()
+    made = desk.send(parts=3)
+    desk.accept(made)
+    for n in (2, 1, 3):
+        assert desk.kinds() == ["submitted"]
+        desk.settler.received(made.parts[n - 1], receipt(), NOW + n)
+    assert desk.kinds() == ["submitted", "delivered"]
+
+
+def test_one_part_that_failed_is_the_end_and_the_others_receipts_are_kept_silently() -> None:
+    desk = Desk()
+    made = desk.send(parts=3)
+    desk.accept(made)
+    desk.settler.received(made.parts[1], receipt("UNDELIVERED", "UNDELIV"), NOW)
+    desk.settler.received(made.parts[0], receipt(), NOW)
+    desk.settler.received(made.parts[2], receipt("EXPIRED", "EXPIRED"), NOW)
+    assert desk.kinds() == ["submitted", "undelivered"]
+    assert desk.copy(made).parts[2].state is P.EXPIRED
+
+
+def test_a_receipt_that_overtakes_its_answer_is_told_after_it() -> None:
+    desk = Desk()
+    made = desk.send()
+    desk.settler.keep_early("alpha", ["1-1"], receipt())
+    assert desk.early_ids() == {"1-1"}
+    desk.accept(made)
+    assert desk.kinds() == ["submitted", "delivered"]
+    assert desk.early_ids() == set()
+
+
+def test_an_early_receipt_of_another_carrier_or_number_is_not_ours() -> None:
+    desk = Desk()
+    desk.settler.keep_early("beta", ["1-1"], receipt())
+    desk.settler.keep_early("alpha", ["2-1"], receipt(to="818011112222"))
+    desk.accept(desk.send(1))
+    desk.accept(desk.send(2))
+    assert desk.kinds() == ["submitted", "submitted"]
+    assert desk.early_ids() == {"1-1", "2-1"}
+
+
+def test_an_early_receipt_is_found_under_any_spelling_and_then_under_none() -> None:
+    desk = Desk()
+    desk.settler.keep_early("alpha", ["1-1", "2-1", "3-1"], receipt())
+    desk.accept(desk.send(2))
+    desk.accept(desk.send(1))
+    desk.accept(desk.send(3))
+    assert desk.kinds() == ["submitted", "delivered", "submitted", "submitted"]
+    assert desk.early_ids() == set()
+
+
+def test_a_spelling_that_a_newer_receipt_has_taken_over_is_left_to_it() -> None:
+    desk = Desk()
+    desk.settler.keep_early("alpha", ["1-1", "2-1"], receipt())
+    desk.settler.keep_early("alpha", ["2-1"], receipt("UNDELIVERED", "UNDELIV"))
+    desk.accept(desk.send(1))
+    desk.accept(desk.send(2))
+    assert desk.kinds() == ["submitted", "delivered", "submitted", "undelivered"]
+
+
+def test_early_receipts_are_taken_over_from_the_last_run() -> None:
+    desk = Desk()
+    desk.settler.keep_early("alpha", ["1-1", "2-1"], receipt())
+    after = desk.restart()
+    after.accept(after.send(2))
+    after.accept(after.send(1))
+    assert after.kinds() == ["submitted", "delivered", "submitted"]
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=20))
+def test_early_receipts_are_bounded_and_the_oldest_go_from_memory_and_disk(sizes: list[int]) -> None:
+    desk = Desk()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settle, "MAX_EARLY", 10)
+        for n, size in enumerate(sizes):
+            desk.settler.keep_early("alpha", [f"{n}/{spelling}" for spelling in range(size)], receipt())
+            assert len(desk.early_ids()) <= 10
+    newest = {f"{len(sizes) - 1}/{spelling}" for spelling in range(sizes[-1])}
+    assert newest <= desk.early_ids()
+
+
+FINAL_RECEIPTS: dict[int | None, str] = {
+    MessageState.DELIVERED: "DELIVERED",
+    MessageState.EXPIRED: "EXPIRED",
+    **dict.fromkeys((MessageState.DELETED, MessageState.UNDELIVERABLE, MessageState.REJECTED, 9), "UNDELIVERED"),
+}
+
+
+@pytest.mark.parametrize("state", [*MessageState, 0, 9, 77, None])
+def test_only_final_receipts_say_anything(state: int | None) -> None:
+    described = describe_receipt(Receipt("A1", state, True, "STATE", "042", "2701151200", "2701151201"))
+    if state not in FINAL_RECEIPTS:
+        assert described is None
+        return
+    said = {"message_id": "A1", "state": "STATE", "error": "042", "submit_date": "2701151200"}
+    assert described == said | {"done_date": "2701151201", "outcome": FINAL_RECEIPTS[state]}

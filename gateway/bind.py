@@ -207,7 +207,8 @@ class Bind:
         self._deliveries.clear()  # not answered, so the SMSC will deliver them again
         self._keeping = 0
         for part in unsent:
-            part.state = PartState.WAITING
+            if part.state is PartState.SENT:
+                part.state = PartState.WAITING
         settler = self.carrier.core.settler
         settler.unanswered(unanswered, now)
         for message in {part.message.key: part.message for part in unsent}.values():
@@ -222,7 +223,7 @@ class Bind:
         """Send whenever there is room, something to send, and leave to send it."""
         while True:
             self._wake = trio.Event()
-            look_again = await self._feed(session, link)
+            look_again = await self._feed(session, link) if self.submits else inf
             with trio.move_on_at(look_again):
                 await self._wake.wait()
 
@@ -231,15 +232,15 @@ class Bind:
 
         Returns: when to look again, if nothing happens before; inf: only when something happens.
         """
-        now = trio.current_time()
-        if not self.submits or self._stopping.is_set() or link.closing or session.room <= 0:
-            return inf
-        opens = max(self.carrier.throttle.opens_at(now), self._paused_until)
-        if opens > now:
-            return opens
-        taken = await self._take(min(session.room, self.carrier.throttle.room(now)))
-        self._send(session, link)
-        return now if taken or self._parts else inf
+        while session.room > 0 and not link.closing and not self._stopping.is_set():
+            now = trio.current_time()
+            opens = max(self.carrier.throttle.opens_at(now), self._paused_until)
+            if opens > now:
+                return opens
+            taken = await self._take(min(session.room, self.carrier.throttle.room(now)))
+            if not self._send(session, link) and not taken:
+                break
+        return inf
 
     async def _take(self, room: int) -> bool:
         """Take messages for the room there is; those of which a repeat would be worse than a loss are marked first.
@@ -276,13 +277,14 @@ class Bind:
             self.carrier.refuse(message)
             return []
 
-    def _send(self, session: Session, link: Link) -> None:
-        now, sent = trio.current_time(), 0
+    def _send(self, session: Session, link: Link) -> bool:
+        """Write what there is room for; whether there was anything to write or to leave out."""
+        now, sent, waiting = trio.current_time(), 0, len(self._parts)
         room = min(session.room, self.carrier.throttle.room(now))
         while self._parts and sent < room:
             part = self._parts.popleft()
-            if part.message.final:  # another part was refused for good meanwhile
-                part.state = PartState.WAITING
+            if part.message.final or part.state is not PartState.SENT:
+                self._leave_out(part)
                 continue
             session.request(self.carrier.compose(part, self.settings), now, part)
             sent += 1
@@ -290,6 +292,13 @@ class Bind:
             self.carrier.throttle.take(sent, now)
             self.carrier.counts.sent += sent
             link.flush()
+        return len(self._parts) < waiting
+
+    def _leave_out(self, part: Part) -> None:
+        """Another part was refused for good meanwhile, or a receipt of an earlier copy of this one has come."""
+        if part.state is PartState.SENT:
+            part.state = PartState.WAITING
+            self.carrier.core.settler.unsent(part.message, self.carrier.core.clock())
 
     async def _answer(self, session: Session, link: Link) -> None:
         """Answer deliveries once what they bring is on disk."""

@@ -116,13 +116,14 @@ class Carrier:
                 incoming = True
         taken = self.core.incoming.take(self.name, deliveries, self.core.clock()) if incoming else None
         self.counts.receipts += len(told)
-        unfound = [(pdu, described) for pdu, described in told if not self._settle(pdu, described)]
+        now = self.core.clock()
+        unfound = [(pdu, described) for pdu, described in told if not self._settle(pdu, described, now)]
         if unfound:
             await self._settle_from_disk(unfound)
         await self.core.store.commit.wait()
         return taken or [Status.ROK] * len(deliveries)
 
-    def _settle(self, pdu: DeliverSm, receipt: dict[str, Any]) -> bool:
+    def _settle(self, pdu: DeliverSm, receipt: dict[str, Any], now: float) -> bool:
         """Settle a receipt whose part is in memory."""
         find, message_id = self.core.outstanding.find, receipt["message_id"]
         part = find(self.name, message_id) if self._spelled_alike else None
@@ -131,7 +132,7 @@ class Carrier:
             part = next((each for each in found if each and _concerns(pdu, each.message)), None)
         if part is None:
             return False
-        self.core.settler.received(part, receipt, self.core.clock())
+        self.core.settler.received(part, receipt, now)
         return True
 
     async def _settle_from_disk(self, told: Sequence[tuple[DeliverSm, dict[str, Any]]]) -> None:
@@ -144,7 +145,7 @@ class Carrier:
             found = await core.store.find_parts(self.name, list(ids))
             copies = {message.key: core.outstanding.live.get(message.key, message) for message, _ in found.values()}
             for pdu, receipt in told:
-                if self._settle(pdu, receipt):  # its answer came while we were reading
+                if self._settle(pdu, receipt, core.clock()):  # its answer came while we were reading
                     continue
                 candidates = receipts.candidates(receipt["message_id"], self._id_form)
                 for message, n in (found[id_] for id_ in candidates if id_ in found):
@@ -153,7 +154,8 @@ class Carrier:
                         break
                 else:
                     self.counts.receipts_early += 1
-                    about = [address[-CHECKED_DIGITS:].decode("latin-1") for address in _ends(pdu)]
+                    ends = pdu.source_addr, pdu.destination_addr
+                    about = [address[-CHECKED_DIGITS:].decode("latin-1") for address in ends]
                     core.settler.keep_early(self.name, candidates, {**receipt, "about": about})
 
 
@@ -171,8 +173,4 @@ def _source(sender: str, bind: "BindSettings") -> tuple[int, int, bytes]:
 def _concerns(pdu: DeliverSm, message: Message) -> bool:
     """Whether a receipt names the message's number, at either end: ids come again, and then to another number."""
     tail = message.to[-CHECKED_DIGITS:].encode("ascii")
-    return any(address.endswith(tail) for address in _ends(pdu))
-
-
-def _ends(pdu: DeliverSm) -> tuple[bytes, bytes]:
-    return pdu.source_addr, pdu.destination_addr
+    return pdu.source_addr.endswith(tail) or pdu.destination_addr.endswith(tail)

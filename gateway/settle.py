@@ -252,9 +252,8 @@ def _details(message: Message, kind: str) -> dict[str, Any]:
     if kind == "submitted":
         return {"parts": len(message.parts)}
     if kind in ("delivered", "undelivered", "expired"):
-        told = max(
-            (part for part in message.parts if part.receipt), key=lambda part: (part.state, part.at), default=None
-        )
+        parts = [part for part in message.parts if part.receipt]
+        told = parts[0] if len(parts) == 1 else max(parts, key=lambda part: (part.state, part.at), default=None)
         if told is None or told.receipt is None:
             return {}
         receipt = {key: value for key, value in told.receipt.items() if key not in ("outcome", "about")}

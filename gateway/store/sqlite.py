@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import trio
 
 from config.settings import OnUnknown
-from gateway.message import LANE_NUMBERS, Message, State, pack_body, pack_life, recover, unpack, unpack_life
+from gateway.message import LANE_NUMBERS, Message, PartState, State, pack_body, pack_life, recover, unpack, unpack_life
 from gateway.store import Commit, Committed, Place
 from gateway.store import schema as sql
 
@@ -280,7 +280,10 @@ def _row(message: Message) -> tuple[Any, ...]:
 
 
 def _life_row(message: Message) -> tuple[Any, ...]:
-    return message.key, message.state, message.due or None, message.repeated, pack_life(message)
+    state = message.state
+    if state in (State.WAITING, State.HELD) and any(part.state is PartState.SENT for part in message.parts):
+        state = State.SENDING  # put aside, yet a part is on the wire: after a crash that is what counts
+    return message.key, state, message.due or None, message.repeated, pack_life(message)
 
 
 def _write_rare(connection: sqlite3.Connection, commit: Commit) -> None:

@@ -328,3 +328,17 @@ async def test_the_expiry_is_told_to_the_smsc_in_utc(tmp_path: Path, autojump_cl
         [taken] = await house.smsc.wait_taken(1)
     assert taken.submit.validity_period == b"260528212640000+"
     assert (taken.submit.destination_addr, taken.submit.registered_delivery) == (E164, 1)
+
+
+async def test_what_stands_behind_a_message_that_was_refused_for_good_goes_at_once(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with opened(tmp_path, {"carriers.alpha.binds.0.window": 1}) as house:
+        house.smsc.reply = lambda taken: (Status.RINVDSTADR, b"") if taken.part == 2 else house.smsc.number(taken)
+        caller = await house.greet()
+        house.start_binds()
+        await caller.submit(message("1", LONG), message("2", "二", receipt=False))
+        await house.wait_events("rejected", "submitted")
+        assert trio.current_time() < 1.0
+        await settle()
+        assert not house.core.outstanding.live

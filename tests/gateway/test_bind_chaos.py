@@ -15,6 +15,8 @@ from protocol.constants import Status
 from tests.gateway.builders import LONG, House, bind_table, in_virtual_time, message, opened
 from tests.gateway.carriers import Reply, Taken
 
+MEMORY: Final = 2
+"""Messages in memory once everything has been sent."""
 CHANGES: Final = {
     "carriers.alpha.response_timeout": 5.0,
     "carriers.alpha.unknown_grace": 20.0,
@@ -22,7 +24,7 @@ CHANGES: Final = {
     "carriers.alpha.retry_max": 10.0,
     "carriers.alpha.reconnect_max": 4.0,
     "gateway.lane_window": 2,
-    "gateway.outstanding": 2,
+    "gateway.outstanding": MEMORY,
 }
 REFUSALS: Final = {"throttle": Status.RTHROTTLED, "retry": Status.RSYSERR, "forgot": Status.RINVBNDSTS}
 DEEDS: Final = ("accept", "accept", "slow", "late", "silent", "cut", "reject", *REFUSALS)
@@ -59,7 +61,7 @@ def by_number(events: list[dict[str, Any]], number: int) -> list[dict[str, Any]]
     return [event for event in events if event["id"] == str(number)]
 
 
-@settings(max_examples=20)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.booleans(), st.sampled_from(["resend", "report"])), min_size=1, max_size=6),
     st.lists(st.sampled_from(DEEDS), max_size=12),
@@ -80,13 +82,14 @@ def test_whatever_the_smsc_does(wanted: list[tuple[bool, str]], deeds: list[str]
             await caller.submit(*messages)
             await house.wait(lambda: {event["id"] for event in house.events} == {each["id"] for each in messages})
             await trio.sleep(60.0)
+            assert len(house.core.outstanding.live) <= MEMORY
             for n, (long, on_unknown) in enumerate(wanted):
                 check(by_number(house.events, n), villain.maybe, f"81901234567{n}".encode(), long, on_unknown)
 
     in_virtual_time(send)
 
 
-@settings(max_examples=20)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.booleans(), st.sampled_from(["resend", "report"])), min_size=1, max_size=6),
     st.lists(st.sampled_from(DEEDS), max_size=8),

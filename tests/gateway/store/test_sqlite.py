@@ -300,6 +300,24 @@ async def test_only_old_messages_with_which_nothing_more_is_to_happen_are_forgot
         assert set(left) == {f"old{state.name}" for state in State if state < State.SUBMITTED} | {"new"}
 
 
+async def test_a_message_scheduled_long_ago_is_remembered_from_when_it_was_sent(tmp_path: Path) -> None:
+    clock = Clock()
+    async with opened(tmp_path, clock) as store:
+        sent, idle = message(1, P.ACCEPTED, id="sent"), message(1, P.ACCEPTED, id="idle")
+        await keep(store, sent, idle)
+        for made, at in ((sent, NOW + 90), (idle, NOW + 10)):
+            made.state, made.parts[0].carrier_id, made.parts[0].at = State.SUBMITTED, made.id, at
+            store.save(made)
+            store.name_part("alpha", made.id, made.key, 1)
+        await store.commit.wait()
+        await store.forget(NOW + 50, 0, 99)
+        await store.commit.wait()
+        await store.forget_ids(NOW + 50, ("", ""), 99)
+        await store.commit.wait()
+        assert set(await store.find_messages("bank", ["sent", "idle"])) == {"sent"}
+        assert set(await store.find_parts("alpha", ["sent", "idle"])) == {"sent"}
+
+
 async def test_names_of_old_parts_are_forgotten_page_by_page(tmp_path: Path) -> None:
     clock = Clock()
     async with opened(tmp_path, clock) as store:

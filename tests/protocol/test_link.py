@@ -287,8 +287,10 @@ async def test_a_link_may_be_closed_while_it_reads_and_the_first_reason_counts(a
     async with trio.open_nursery() as nursery:
         nursery.start_soon(link.run, keep)
         await wait_all_tasks_blocked()
+        assert not link.closing
         link.close("shutting down")
         link.close("once more")
+        assert link.closing
     assert (keep.events, await theirs.receive_some()) == ([Closed("shutting down")], b"")
 
 

@@ -1,7 +1,9 @@
 """Connecting and listening over real loopback sockets, in the clear and with TLS."""
 
+import errno
 import os
 import shutil
+import socket
 import ssl
 import struct
 import subprocess
@@ -12,7 +14,7 @@ import trio
 from trio.testing import MockClock
 
 from protocol.events import Answered, Bound, Closed, Event, Requested
-from protocol.link import USER_TIMEOUT_MS, Link, connect, listen
+from protocol.link import USER_TIMEOUT_MS, Link, connect, explain, listen
 from protocol.pdu import BindTransceiver, BindTransceiverResp, SubmitSm, SubmitSmResp
 from protocol.session import Limits, Session
 from protocol.states import Role
@@ -115,6 +117,7 @@ async def test_a_certificate_that_is_not_trusted_is_refused(certificate: Path) -
             with pytest.raises(trio.BrokenResourceError) as caught:
                 await connect("127.0.0.1", port_of(listener), ssl.create_default_context())
         assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
+        assert "certificate verify failed" in explain(caught.value)
 
 
 async def greet(listener: trio.SocketListener, context: ssl.SSLContext) -> None:
@@ -140,11 +143,30 @@ async def test_giving_up_in_the_handshake_closes_the_connection(autojump_clock: 
 async def test_a_closed_port_refuses_and_a_taken_one_cannot_be_had_twice() -> None:
     (listener,) = await listen("127.0.0.1", 0)
     port = port_of(listener)
-    with pytest.raises(OSError, match="in use"):
+    with pytest.raises(OSError, match="in use") as taken:
         await listen("127.0.0.1", port)
+    assert explain(taken.value) == os.strerror(errno.EADDRINUSE)
     await listener.aclose()
-    with pytest.raises(OSError, match="all attempts to connect"):
+    with pytest.raises(OSError, match="all attempts to connect") as closed:
         await connect("127.0.0.1", port)
+    assert explain(closed.value) == os.strerror(errno.ECONNREFUSED)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "Name or service not known"),
+        (ssl.SSLError(1, "wrong version number"), "wrong version number"),
+        (
+            ExceptionGroup("two attempts", [OSError(errno.ENETUNREACH, "x"), OSError(errno.ECONNREFUSED, "y")]),
+            "refused",
+        ),
+        (trio.BrokenResourceError("the peer reset it"), "the peer reset it"),
+        (trio.TooSlowError(), "TooSlowError"),
+    ],
+)
+def test_a_failure_is_explained_in_its_plainest_words(error: Exception, said: str) -> None:
+    assert explain(error).endswith(said)
 
 
 @pytest.mark.parametrize("has_user_timeout", [True, False])

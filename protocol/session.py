@@ -164,7 +164,7 @@ class Session:
         answers: list[Event] = []
         others: list[Event] = []
         octets = self._buffer + octets if self._buffer else octets
-        start, end = 0, len(octets)
+        start, end, in_flight = 0, len(octets), self._in_flight
         while end - start >= HEADER_OCTETS and self._open:
             length, command_id, status, sequence = HEADER.unpack_from(octets, start)
             if not HEADER_OCTETS <= length <= self.limits.max_pdu:
@@ -174,7 +174,12 @@ class Session:
                 break
             elif command_id & RESPONSE_BIT:
                 frame = octets, start + HEADER_OCTETS, start + length
-                answers += self._take_response(command_id, status, sequence, frame)
+                pending = in_flight.get(sequence)
+                if pending is not None and command_id == pending[2]:
+                    del in_flight[sequence]
+                    answers.append(Answered(pending[0], _read_response(command_id, frame), status, sequence))
+                else:
+                    answers += self._take_odd_response(command_id, status, sequence, frame)
             else:
                 others += self._take_request(command_id, sequence, octets, start)
             start += length
@@ -270,11 +275,13 @@ class Session:
         self._timers[Timer.ENQUIRE] = self._heard_at + self.limits.enquire_link_interval
         self._touch(self._heard_at)
 
-    def _take_response(self, command_id: int, status: int, sequence: int, frame: tuple[bytes, int, int]) -> list[Event]:
+    def _take_odd_response(
+        self, command_id: int, status: int, sequence: int, frame: tuple[bytes, int, int]
+    ) -> list[Event]:
         pending = self._in_flight.get(sequence)
-        if pending is not None and command_id in (pending[2], CommandId.GENERIC_NACK):
+        if pending is not None and command_id == CommandId.GENERIC_NACK:
             del self._in_flight[sequence]
-            return [Answered(pending[0], _read_response(command_id, frame), status, sequence)]
+            return [Answered(pending[0], GenericNack(), status, sequence)]
         late = self._late.get(sequence)
         if late is not None and command_id in (late[1], CommandId.GENERIC_NACK):
             del self._late[sequence]

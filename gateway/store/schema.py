@@ -6,6 +6,7 @@ take the lock back for each row waits for the busy loop each time (measured: 300
 
 import sqlite3
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Final
 
 VERSION: Final = 1
@@ -83,6 +84,7 @@ class Rows:
         self._before = before
         self._row = f"({', '.join('?' * columns)})"
         self._after = after
+        self._statements: dict[int, str] = {}
 
     def run(self, connection: sqlite3.Connection, rows: Sequence[Sequence[Any]], *first: object) -> int:
         """Execute for all rows, with the parameters that come before them; only a few sizes, to be prepared once each.
@@ -92,7 +94,7 @@ class Rows:
         start = changed = 0
         while start < len(rows):
             size = next(size for size in _SIZES if size <= len(rows) - start)
-            values = [*first, *(value for row in rows[start : start + size] for value in row)]
+            values = [*first, *chain.from_iterable(rows[start : start + size])]
             changed += connection.execute(self.statement(size), values).rowcount
             start += size
         return changed
@@ -101,13 +103,16 @@ class Rows:
         """Like `run`, for a query: all the rows that it finds."""
         found: list[Any] = []
         for start in range(0, len(rows), _SIZES[0]):
-            values = [*first, *(value for row in rows[start : start + _SIZES[0]] for value in row)]
-            found += connection.execute(self.statement(len(rows[start : start + _SIZES[0]])), values)
+            some = rows[start : start + _SIZES[0]]
+            found += connection.execute(self.statement(len(some)), [*first, *chain.from_iterable(some)])
         return found
 
     def statement(self, size: int) -> str:
-        """The statement for so many rows."""
-        return f"{self._before} {', '.join([self._row] * size)} {self._after}"
+        """The statement for so many rows; always the same object, so that its hash is reckoned once."""
+        made = self._statements.get(size)
+        if made is None:
+            made = self._statements[size] = f"{self._before} {', '.join([self._row] * size)} {self._after}"
+        return made
 
 
 ADD: Final = Rows("INSERT INTO messages VALUES", 11, "ON CONFLICT DO NOTHING")

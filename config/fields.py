@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeAlias, TypeVar
+from typing import Annotated, Final, TypeAlias, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -95,10 +95,16 @@ def _check_secret(secret: SecretStr) -> SecretStr:
     return secret
 
 
+SENDER: Final = re.compile(r"\+?[0-9]{1,20}|[ -~]{1,11}")
+"""Sender ids: numbers and short codes, or names; 11 characters is what a handset's name has room for (TS 23.040)."""
+
+
 def _check_sender(text: str) -> str:
     if not text:
         raise ValueError("must not be empty; leave the key out to have none")
-    return c_octets(20, "5.2.8")(text)
+    if not SENDER.fullmatch(text):
+        raise ValueError("must be up to 20 digits, with or without +, or 11 printable ASCII characters")
+    return text
 
 
 def _read_address(value: object, validation: ValidationInfo) -> Address:

@@ -149,7 +149,7 @@ class ClientSettings(Table):
     secret: Secret
     """What the client proves itself with in hello, 1..1024 characters."""
     sender: Sender | None = None
-    """Sender id of messages that name none, 1..20 ASCII characters; left out: each must name one."""
+    """Sender id of messages that name none, up to 20 digits or 11 ASCII characters; else each must name one."""
     senders: Many[Sender] | None = None
     """Sender ids the client may use; left out: any."""
     lane: LaneName = Lane.NORMAL

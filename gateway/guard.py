@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from config.fields import SENDER
 from config.settings import ON_UNKNOWN, OnUnknown
 from gateway.message import Message, State
 from gateway.numbers import NumberError, normalise_number
@@ -30,7 +31,6 @@ MAX_NAME: Final = 64
 """Characters of a tag, an operator or a carrier hint."""
 
 _ID: Final = re.compile(r"[ -~]{1,64}")
-_SENDER: Final = re.compile(r"\+?[0-9]{1,20}|[ -~]{1,11}")
 _LANES: Final = {lane.value: lane for lane in Lane}
 _ON_UNKNOWN: Final = {choice.value: choice for choice in OnUnknown}
 
@@ -110,7 +110,7 @@ class Guard:
             if settings.sender is None:
                 raise _Refused("bad_sender", "sender is required: this client has no default")
             return settings.sender
-        if not isinstance(sender, str) or not _SENDER.fullmatch(sender):
+        if not isinstance(sender, str) or not SENDER.fullmatch(sender):
             raise _Refused("bad_sender", "sender must be up to 20 digits or up to 11 printable ASCII characters")
         if settings.senders is not None and sender not in settings.senders:
             raise _Refused("bad_sender", "this client may not use this sender")

@@ -59,7 +59,7 @@ PLANTS: list[tuple[Loc, object, str]] = [
     (
         ("clients", "bank", "sender"),
         "銀行",
-        "clients.bank.sender: must be at most 20 printable ASCII characters (SMPP 3.4, 5.2.8), is '銀行'",
+        "clients.bank.sender: must be up to 20 digits, with or without +, or 11 printable ASCII characters, is '銀行'",
     ),
     (
         ("clients", "vip"),

@@ -310,7 +310,9 @@ class Session:
         if response is None:
             return self._refuse(command_id, sequence, Status.RINVCMDID, "unknown command_id")
         if command_id not in self._may_be_asked:
-            return self._refuse(command_id, sequence, Status.RINVBNDSTS, f"not allowed in state {self.state.name}")
+            bound_twice = response.id in _BIND_RESPONSES and self.role is Role.SMSC and self.state in BOUND
+            refusal = Status.RALYBND if bound_twice else Status.RINVBNDSTS
+            return self._refuse(command_id, sequence, refusal, f"not allowed in state {self.state.name}")
         try:
             pdu = decode_body_at(command_id, octets, start + HEADER_OCTETS, end)
         except RemoteProtocolError as error:

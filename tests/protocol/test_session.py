@@ -58,8 +58,9 @@ def test_whatever_a_peer_asks_is_allowed_or_refused_with_the_right_status(
     if state is State.CLOSED:
         expected = [], [], state
     elif (PEER[role], state, command_id) not in MAY_SEND:
-        refused = Refused(command_id, Status.RINVBNDSTS, f"not allowed in state {state.name}")
-        expected = [refused], [(answer, Status.RINVBNDSTS, 77)], state
+        bound_twice = role is Role.SMSC and state in BOUND and command_id in {bind.id for bind, _ in BINDS.values()}
+        status = Status.RALYBND if bound_twice else Status.RINVBNDSTS
+        expected = [Refused(command_id, status, f"not allowed in state {state.name}")], [(answer, status, 77)], state
     elif command_id == CommandId.ENQUIRE_LINK:
         expected = [], [(answer, 0, 77)], state
     elif command_id == CommandId.UNBIND:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol import receipt
 from protocol.constants import IdForm, MessageState, Tag
 from protocol.receipt import Receipt, candidates, format_receipt, is_intermediate, is_receipt, parse
 
@@ -239,3 +240,23 @@ def test_hexadecimal_responses_are_found_from_decimal_receipts(number: int, spel
     assert spelling.format(number) in candidates(str(number), IdForm.AUTO)
     assert spelling.format(number) in candidates(f"{number:010}", IdForm.HEX_TO_DEC)
     assert str(number) in candidates(spelling.format(number), IdForm.DEC_TO_HEX)
+
+
+@given(
+    st.fixed_dictionaries(
+        {
+            "id": st.text("0123456789abcdefABCDEF-", min_size=1, max_size=66),
+            "sub": st.sampled_from(["001", "1", "", "x"]),
+            "submit": st.text("0123456789", max_size=15),
+            "done": st.text("0123456789", max_size=15),
+            "stat": st.text("DELIVRUN", max_size=9),
+            "err": st.text("0123456789abc", max_size=9),
+            "text": st.sampled_from(["text:", "Text:", "TEXT:", "", "text:id:9 stat:EXPIRED"]),
+        }
+    ),
+    st.sampled_from([0x04, 0x44]),
+)
+def test_the_quick_way_of_reading_a_receipt_reads_what_the_long_way_does(said: dict[str, str], esm_class: int) -> None:
+    head = "id:{id} sub:{sub} dlvrd:001 submit date:{submit} done date:{done} stat:{stat} err:{err} {text}"
+    octets = head.format(**said).encode("ascii")
+    assert dict(receipt._read_fields(octets, esm_class)) == dict(receipt._scan_fields(octets, esm_class))

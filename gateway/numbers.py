@@ -64,11 +64,6 @@ def _parse(written: str) -> phonenumbers.PhoneNumber:
     return number
 
 
-def mask(number: str) -> str:
-    """The number with only its last two digits readable, for logs."""
-    return "*" * max(0, len(number) - 2) + number[-2:]
-
-
 def _name(kind: int) -> str:
     if kind == PhoneNumberType.UNKNOWN:
         return "no such number"

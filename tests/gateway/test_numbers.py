@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
 from gateway import numbers
-from gateway.numbers import MAX_NUMBER, NumberError, mask, normalise_number
+from gateway.numbers import MAX_NUMBER, NumberError, normalise_number
 
 FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")
 DIGITS = st.text("0123456789", min_size=4, max_size=4)
@@ -168,11 +168,3 @@ def test_a_refusal_never_names_the_number(written: str) -> None:
         assert written not in f"{outcome!r} {outcome}"
         assert written[-4:] not in str(outcome).replace("090-1234-5678", "").replace("+819012345678", "")
         assert outcome.__suppress_context__ or outcome.__context__ is None
-
-
-@given(st.text("0123456789", max_size=20))
-def test_a_masked_number_shows_two_digits_at_most(number: str) -> None:
-    masked = mask(number)
-    assert len(masked) == len(number)
-    assert masked[-2:] == number[-2:]
-    assert set(masked[:-2]) <= {"*"}

@@ -78,7 +78,7 @@ class Carrier:
         assert message.cut is not None
         user = user_data(message.cut, part.n, message.key, self._profile)
         ton, npi, source = _source(message.sender, bind)
-        return SubmitSm(  # by position, in the order of the table: by name it takes 0.8 us more
+        return SubmitSm(  # by position, in the order of the table: by name it takes 0.4 us more
             b"",
             ton,
             npi,

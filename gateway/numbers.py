@@ -1,6 +1,6 @@
 """Phone numbers as people write them -> E.164 digits, or why not. Pure.
 
-Nearly every number is plainly a Japanese mobile number; those take a short way (0.6 us against 25 us), which a test
+Nearly every number is plainly a Japanese mobile number; those take a short way (0.3 us against 21 us), which a test
 proves equal to the library's.
 """
 

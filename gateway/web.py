@@ -7,7 +7,6 @@
 | GET /readyz | 200 when messages can be taken and sent: at least one bind is up; else 503, with what is missing |
 """
 
-import os
 from typing import TYPE_CHECKING, Any, Final
 
 import hypercorn
@@ -20,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.exposition import make_registry
+from protocol.link import hand_over
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
@@ -32,7 +32,7 @@ HEALTH_SECONDS: Final = 5.0
 async def serve_web(gateway: "Gateway", listeners: list[trio.SocketListener]) -> None:
     """Serve on listeners, which it takes over, for ever."""
     config = hypercorn.Config()
-    config.bind = [f"fd://{await _take_over(listener)}" for listener in listeners]
+    config.bind = [f"fd://{await hand_over(listener)}" for listener in listeners]
     config.errorlog = None
     config.graceful_timeout = STOP_SECONDS
     app: Any = make_app(gateway)  # its types and Hypercorn's name the same messages differently
@@ -59,10 +59,3 @@ def make_app(gateway: "Gateway") -> Starlette:
 
     pages = {"/metrics": metrics, "/healthz": healthz, "/readyz": readyz}
     return Starlette(routes=[Route(path, page, methods=["GET"]) for path, page in pages.items()])
-
-
-async def _take_over(listener: trio.SocketListener) -> int:
-    """Close a listener, but for its socket: the new file descriptor is Hypercorn's to close."""
-    descriptor = os.dup(listener.socket.fileno())
-    await listener.aclose()
-    return descriptor

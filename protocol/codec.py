@@ -1,8 +1,8 @@
 """Frames <-> octets.
 
 `encode_body` and `decode_body` walk the table of `pdu.py`. The PDUs that carry traffic (submit_sm, deliver_sm and their
-answers) have hand-written twins below: 1.5 us instead of 5 for a submit_sm. A twin takes only what is plainly right and
-leaves the rest, and every complaint, to the table.
+answers) have hand-written twins below: 0.6 us instead of 2.9 to encode a submit_sm, 1.5 instead of 4.7 to decode it. A
+twin takes only what is plainly right and leaves the rest, and every complaint, to the table.
 """
 
 import struct

@@ -24,6 +24,11 @@ MAX_QUEUED_OCTETS: Final = 1024 * 1024
 ARRIVED_SECONDS: Final = 0.001
 """What a read gets though its time is up, so that octets already here are taken before the peer is called silent."""
 
+USER_TIMEOUT_MS: Final = 60_000
+"""Unacknowledged octets for this long break the connection (RFC 5482)."""
+DEAF_MS: Final = 5000
+"""The same for a socket that is handed over."""
+
 Handle: TypeAlias = Callable[[list[Event]], Awaitable[None]]
 
 
@@ -153,6 +158,20 @@ async def listen(host: str, port: int) -> list[trio.SocketListener]:
     return await trio.open_tcp_listeners(port, host=host)
 
 
+async def hand_over(listener: trio.SocketListener) -> int:
+    """Close a listener, but for its socket, so that another server may serve on it: a web server, say.
+
+    A peer that takes nothing for a while is cut off by the kernel: Hypercorn would wait for it, even to stop.
+
+    Returns: a file descriptor, the caller's to close.
+    """
+    if hasattr(trio.socket, "TCP_USER_TIMEOUT"):
+        listener.socket.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_USER_TIMEOUT, DEAF_MS)
+    descriptor = os.dup(listener.socket.fileno())
+    await listener.aclose()
+    return descriptor
+
+
 def explain(error: BaseException) -> str:
     """The plainest reason in a failure to connect or to listen, in a few words; of several attempts, the last one's."""
     while error.__cause__ is not None:
@@ -170,7 +189,3 @@ def _watch(stream: trio.SocketStream) -> None:
     stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_KEEPALIVE, 1)
     if hasattr(trio.socket, "TCP_USER_TIMEOUT"):
         stream.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
-
-
-USER_TIMEOUT_MS: Final = 60_000
-"""Unacknowledged octets for this long break the connection (RFC 5482)."""

@@ -50,7 +50,7 @@ _FIELD: Final = re.compile(
 _PLAIN: Final = re.compile(
     rb"id:([0-9A-Za-z-]{1,64}) sub:[0-9]{1,3} dlvrd:[0-9]{1,3} submit date:([0-9]{1,14}) done date:([0-9]{1,14})"
     rb" stat:([A-Z]{1,8}) err:([0-9A-Za-z]{1,8}) [Tt]ext:"
-)  # nearly every receipt is spelled like this, to the letter: 1.2 us instead of 5
+)  # nearly every receipt is spelled like this, to the letter: 1.6 us instead of 2.7
 _PLAIN_KEYS: Final = ("id", "submit", "done", "stat", "err")
 _ASCII: Final = methodcaller("decode", "ascii")
 

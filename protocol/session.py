@@ -214,7 +214,7 @@ class Session:
         return [Closed(reason, unanswered)]
 
     def _enter(self, state: State) -> None:
-        """Look the rules up once per state, not per PDU: hashing its members costs 0.5 us."""
+        """Look the rules up once per state, not per PDU: hashing enum members costs 0.3 us."""
         self.state = state
         asks = ((role, id_) for role, when, id_ in MAY_SEND if when is state)
         self._may_ask, self._may_be_asked = set[int](), set[int]()

@@ -10,7 +10,6 @@
 """
 
 import json
-import os
 import re
 from contextlib import aclosing
 from dataclasses import asdict
@@ -27,6 +26,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from protocol.errors import TextError
+from protocol.link import hand_over
 from simulator.ledger import Ledger, Part, describe
 from simulator.messages import Incoming
 from simulator.smsc import NoReceiver, OutboxFull, Smsc
@@ -36,8 +36,6 @@ READ_SECONDS: Final = 10.0
 """From a request's head to the end of its body."""
 STOP_SECONDS: Final = 1.0
 LINES_AT_ONCE: Final = 200
-DEAF_MILLISECONDS: Final = 5000
-"""A client that takes nothing for this long is cut off: Hypercorn would wait for it, even to stop."""
 
 _INDEX: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _FIELDS: Final = {"from", "to", "text", "system_id"}
@@ -58,7 +56,7 @@ class Refusal(Exception):
 async def serve_web(smsc: Smsc, listeners: list[trio.SocketListener], stop: trio.Event) -> None:
     """Serve the control interface on listeners, which it takes over, until `stop` is set."""
     config = hypercorn.Config()
-    config.bind = [f"fd://{await _take_over(listener)}" for listener in listeners]
+    config.bind = [f"fd://{await hand_over(listener)}" for listener in listeners]
     config.errorlog = None  # what fails is logged here
     config.graceful_timeout = STOP_SECONDS
     app: Any = make_app(smsc)  # its types and Hypercorn's name the same messages differently
@@ -192,15 +190,6 @@ def _read_fields(body: bytes) -> dict[str, str]:
     if not all(isinstance(value, str) for value in fields.values()):
         raise Refusal(400, "bad_request", "every value must be a string")
     return fields
-
-
-async def _take_over(listener: trio.SocketListener) -> int:
-    """Close a listener, but for its socket: the new file descriptor is Hypercorn's to close."""
-    if hasattr(trio.socket, "TCP_USER_TIMEOUT"):
-        listener.socket.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_USER_TIMEOUT, DEAF_MILLISECONDS)
-    descriptor = os.dup(listener.socket.fileno())
-    await listener.aclose()
-    return descriptor
 
 
 async def _show_error(request: Request, error: Exception) -> Response:

@@ -14,7 +14,7 @@ import trio
 from trio.testing import MockClock
 
 from protocol.events import Answered, Bound, Closed, Event, Requested
-from protocol.link import USER_TIMEOUT_MS, Link, connect, explain, listen
+from protocol.link import DEAF_MS, USER_TIMEOUT_MS, Link, connect, explain, hand_over, listen
 from protocol.pdu import BindTransceiver, BindTransceiverResp, SubmitSm, SubmitSmResp
 from protocol.session import Limits, Session
 from protocol.states import Role
@@ -185,6 +185,23 @@ async def test_the_kernel_is_told_to_notice_a_dead_peer(
         assert stream.getsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_NODELAY) == 1
         expected = USER_TIMEOUT_MS if has_user_timeout else 0
         assert stream.getsockopt(trio.socket.IPPROTO_TCP, user_timeout) == expected
+
+
+@pytest.mark.parametrize("has_user_timeout", [True, False])
+async def test_a_socket_that_is_handed_over_still_listens_and_cuts_off_who_takes_nothing(
+    monkeypatch: pytest.MonkeyPatch, has_user_timeout: bool
+) -> None:
+    user_timeout = getattr(trio.socket, "TCP_USER_TIMEOUT", None)
+    if user_timeout is None:
+        pytest.skip("this system has no TCP_USER_TIMEOUT")
+    if not has_user_timeout:
+        monkeypatch.delattr(trio.socket, "TCP_USER_TIMEOUT")
+    (listener,) = await listen("127.0.0.1", 0)
+    port = port_of(listener)
+    with socket.socket(fileno=await hand_over(listener)) as taken:
+        assert listener.socket.fileno() == -1
+        assert taken.getsockopt(socket.IPPROTO_TCP, user_timeout) == (DEAF_MS if has_user_timeout else 0)
+        await (await connect("127.0.0.1", port)).aclose()
 
 
 async def test_a_reset_connection_ends_the_link() -> None:

@@ -1,5 +1,4 @@
 import json
-import socket
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -178,12 +177,6 @@ async def test_a_fault_of_ours_is_an_error_in_json_too(
     monkeypatch.delattr(smsc, "outbox")
     answer = await client.get("/summary")
     assert (answer.status_code, answer.json()["error"]) == (500, "failed")
-
-
-async def test_a_client_that_takes_nothing_is_cut_off_by_the_kernel() -> None:
-    [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    with socket.socket(fileno=await web._take_over(listener)) as taken:
-        assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == web.DEAF_MILLISECONDS
 
 
 async def test_a_real_process_shows_what_a_real_esme_did(simulator: Process) -> None:

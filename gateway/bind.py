@@ -136,11 +136,10 @@ class Bind:
     async def _handle(self, events: list[Event]) -> None:
         now = self.carrier.core.clock()
         for event in events:
-            kind = type(event)
-            if kind is Answered:
-                self._settle(event, now)  # type: ignore[arg-type]  # mypy does not narrow by type(…) is
-            elif kind is Requested:
-                self._deliveries.append((event.pdu, event.sequence_number))  # type: ignore[union-attr,arg-type]  # as above
+            if isinstance(event, Answered):
+                self._settle(event, now)
+            elif isinstance(event, Requested) and isinstance(event.pdu, DeliverSm):  # an ESME is asked nothing else
+                self._deliveries.append((event.pdu, event.sequence_number))
             else:
                 self._note(event, now)
         self._wake.set()

@@ -46,6 +46,13 @@ class Requested:
 
 
 @dataclass(slots=True)
+class Notified:
+    """The peer tells something and is owed nothing: outbind (4.1.7) or alert_notification (4.12.1)."""
+
+    pdu: Pdu
+
+
+@dataclass(slots=True)
 class Bound:
     """The session is bound; `pdu` is the bind response."""
 
@@ -76,4 +83,4 @@ class Closed:
     unanswered: list[Any] = field(default_factory=list)
 
 
-Event: TypeAlias = Answered | LateAnswer | Unanswered | Requested | Bound | BindRefused | Refused | Closed
+Event: TypeAlias = Answered | LateAnswer | Unanswered | Requested | Notified | Bound | BindRefused | Refused | Closed

@@ -5,7 +5,7 @@ Each kind knows how to put one value on the wire and to take it off again. They 
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from protocol.constants import Status
 from protocol.errors import EncodingError, RemoteProtocolError
@@ -16,6 +16,10 @@ Tlvs: TypeAlias = tuple[tuple[int, bytes], ...]
 
 class Kind(Protocol):
     """One kind of field."""
+
+    @property
+    def width(self) -> str:
+        """How many octets it takes, in words."""
 
     def put(self, value: Any, name: str) -> bytes:  # noqa: ANN401  # each kind takes its own type
         """Encode a value. Raises EncodingError, naming the field."""
@@ -33,6 +37,10 @@ class Integer:
     """An unsigned integer of `size` octets, most significant first (3.1)."""
 
     size: int
+
+    @property
+    def width(self) -> str:
+        return f"integer, {self.size} octet{'s' if self.size > 1 else ''}"
 
     def put(self, value: int, name: str) -> bytes:
         try:
@@ -55,6 +63,10 @@ class COctetString:
     status: Status = Status.RINVPARLEN
     """What to answer when it is too long or not terminated."""
 
+    @property
+    def width(self) -> str:
+        return f"C-octet string, 1..{self.size} octets"
+
     def put(self, value: bytes, name: str) -> bytes:
         if len(value) >= self.size:
             raise EncodingError(f"{name} may have {self.size - 1} octets, has {len(value)}")
@@ -75,6 +87,10 @@ class CountedOctets:
 
     most: int
 
+    @property
+    def width(self) -> str:
+        return f"a length of 1 octet, then 0..{self.most} octets"
+
     def put(self, value: bytes, name: str) -> bytes:
         if len(value) > self.most:
             raise EncodingError(f"{name} may have {self.most} octets, has {len(value)}")
@@ -92,6 +108,10 @@ class CountedOctets:
 @dataclass(frozen=True, slots=True)
 class OptionalParameters:
     """The rest of the body as tag, length, value triplets, in the order they came (5.3.1)."""
+
+    @property
+    def width(self) -> str:
+        return "optional parameters, to the end of the PDU"
 
     def put(self, value: Tlvs, name: str) -> bytes:
         for tag, octets in value:
@@ -111,9 +131,53 @@ class OptionalParameters:
         return tuple(found), end
 
 
-U8 = Integer(1)
-C6, C9, C13, C16, C17, C41, C65 = (COctetString(size) for size in (6, 9, 13, 16, 17, 41, 65))
-SOURCE = COctetString(21, Status.RINVSRCADR)
-DESTINATION = COctetString(21, Status.RINVDSTADR)
+U8, U32 = Integer(1), Integer(4)
+SYSTEM_ID = COctetString(16, Status.RINVSYSID)
+PASSWORD = COctetString(9, Status.RINVPASWD)
+SYSTEM_TYPE = COctetString(13, Status.RINVSYSTYP)
+ADDRESS_RANGE = COctetString(41)
+SERVICE_TYPE = COctetString(6, Status.RINVSERTYP)
+SOURCE, SOURCE65 = (COctetString(size, Status.RINVSRCADR) for size in (21, 65))
+DESTINATION, DESTINATION65 = (COctetString(size, Status.RINVDSTADR) for size in (21, 65))
+ESME_ADDRESS = COctetString(65)
+DL_NAME = COctetString(21, Status.RINVDLNAME)
+SCHEDULE = COctetString(17, Status.RINVSCHED)
+VALIDITY = COctetString(17, Status.RINVEXPIRY)
+FINAL_DATE = COctetString(17)
+MESSAGE_ID = COctetString(65, Status.RINVMSGID)
 SHORT_MESSAGE = CountedOctets(254)
 TLVS = OptionalParameters()
+
+FIELD_SECTIONS: Final = {
+    "system_id": "5.2.1",
+    "password": "5.2.2",
+    "system_type": "5.2.3",
+    "interface_version": "5.2.4",
+    **dict.fromkeys(("addr_ton", "source_addr_ton", "dest_addr_ton", "esme_addr_ton"), "5.2.5"),
+    **dict.fromkeys(("addr_npi", "source_addr_npi", "dest_addr_npi", "esme_addr_npi"), "5.2.6"),
+    "address_range": "5.2.7",
+    "source_addr": "5.2.8",
+    "destination_addr": "5.2.9",
+    "esme_addr": "5.2.10",
+    "service_type": "5.2.11",
+    "esm_class": "5.2.12",
+    "protocol_id": "5.2.13",
+    "priority_flag": "5.2.14",
+    "schedule_delivery_time": "5.2.15",
+    "validity_period": "5.2.16",
+    "registered_delivery": "5.2.17",
+    "replace_if_present_flag": "5.2.18",
+    "data_coding": "5.2.19",
+    "sm_default_msg_id": "5.2.20",
+    "short_message": "5.2.22",  # its length, sm_length: 5.2.21
+    "message_id": "5.2.23",
+    "dest_address": "4.5.1",  # its count, number_of_dests: 5.2.24
+    "unsuccess_sme": "4.5.2.1",  # its count, no_unsuccess: 5.2.26
+    "error_status_code": "5.1.3",
+    "dl_name": "5.2.27",
+    "message_state": "5.2.28",
+    "final_date": "4.8.2",
+    "error_code": "4.8.2",
+    "tlvs": "5.3",
+}
+"""Where SMPP 3.4 Issue 1.2 says what a field means, by its name, which is the same in every PDU."""

@@ -7,17 +7,39 @@ Only this class hands out sequence numbers and counts window slots. A request le
 Answered, Unanswered (its fate is unknown from then on; a later answer is a LateAnswer), or in the list of Closed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from protocol.codec import HEADER, decode_body_at, encode
-from protocol.constants import HEADER_OCTETS, MAX_PDU_OCTETS, MAX_SEQUENCE, RESPONSE_BIT, CommandId, Status, status_name
+from protocol.codec import HEADER, decode_body_at, decode_response, encode
+from protocol.constants import (
+    HEADER_OCTETS,
+    MAX_PDU_OCTETS,
+    MAX_SEQUENCE,
+    RESPONSE_BIT,
+    VERSION_34,
+    CommandId,
+    Status,
+    Tag,
+    status_name,
+)
 from protocol.errors import LocalProtocolError, RemoteProtocolError, WindowFull
-from protocol.events import Answered, BindRefused, Bound, Closed, Event, LateAnswer, Refused, Requested, Unanswered
-from protocol.pdu import PDUS, RESPONSES, EnquireLink, GenericNack, Pdu, Unbind
-from protocol.states import BOUND, MAY_SEND, MOVES, Role, State
+from protocol.events import (
+    Answered,
+    BindRefused,
+    Bound,
+    Closed,
+    Event,
+    LateAnswer,
+    Notified,
+    Refused,
+    Requested,
+    Unanswered,
+)
+from protocol.pdu import NOTICES, PDUS, RESPONSES, EnquireLink, EnquireLinkResp, GenericNack, Pdu, Unbind, UnbindResp
+from protocol.states import BINDS, BOUND, MAY_SEND, MOVES, Role, State
+from protocol.tags import find_integer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,8 +80,8 @@ class Limits:
     max_pdu: int = MAX_PDU_OCTETS
 
 
-_BIND_RESPONSES: Final = {response for _, response in MOVES}
-_UNCOUNTED: Final = {CommandId.UNBIND, CommandId.ENQUIRE_LINK} | {id_ & ~RESPONSE_BIT for id_ in _BIND_RESPONSES}
+_BIND_RESPONSES: Final = {bind | RESPONSE_BIT for bind in BINDS}
+_UNCOUNTED: Final = {CommandId.UNBIND, CommandId.ENQUIRE_LINK} | BINDS | NOTICES
 _Pending: TypeAlias = tuple[Any, float, int]
 
 
@@ -72,6 +94,8 @@ class Session:
         self._enter(State.OPEN)
         self.queued = 0
         """Octets that wait in `data_to_send`."""
+        self.peer_version = VERSION_34
+        """What the peer said it speaks when it was bound: interface_version or sc_interface_version (5.2.4)."""
         self._sequence = 0
         self._heard_at = now
         self._in_flight: dict[int, _Pending] = {}
@@ -108,7 +132,8 @@ class Session:
         """Queue a request; `tag` comes back with its outcome.
 
         Returns: its sequence number, 1..0x7FFFFFFF (3.2).
-        Raises: WindowFull; LocalProtocolError: not allowed for this role and state; EncodingError. Nothing was queued.
+        Raises: WindowFull; LocalProtocolError: not allowed for this role and state, or optional parameters for a peer
+            older than SMPP 3.4; EncodingError. Nothing was queued.
         """
         command_id = pdu.id
         if command_id not in self._may_ask:
@@ -116,19 +141,26 @@ class Session:
         counted = command_id not in _UNCOUNTED
         if counted and len(self._in_flight) >= self.limits.window:
             raise WindowFull(f"{self.limits.window} requests are unanswered")
+        if self.peer_version < VERSION_34 and getattr(pdu, "tlvs", None):
+            raise LocalProtocolError(f"the peer speaks version {self.peer_version:#x}: no optional parameters")
         sequence = self._next_sequence()
         self._queue(encode(pdu, sequence))
         if counted:
             self._in_flight[sequence] = tag, now + self.limits.response_timeout, command_id | RESPONSE_BIT
             self._touch(now)
-        else:
+        elif command_id not in NOTICES:
             self._control[sequence] = command_id
         return sequence
 
     def respond(self, sequence_number: int, pdu: Pdu, status: int = 0) -> None:
-        """Queue the answer to a Requested event. Does nothing once the session is closed: nobody waits for it."""
+        """Queue the answer to a Requested event. Does nothing once the session is closed: nobody waits for it.
+
+        A peer older than SMPP 3.4 gets it without its optional parameters (5.2.4).
+        """
         if self.state is State.CLOSED:
             return
+        if self.peer_version < VERSION_34 and getattr(pdu, "tlvs", None):
+            pdu = replace(pdu, tlvs=())  # type: ignore[type-var]  # every PDU is a dataclass
         self._queue(encode(pdu, sequence_number, status))
         if pdu.id in _BIND_RESPONSES and not status:
             self._move(pdu.id)
@@ -177,7 +209,8 @@ class Session:
                 pending = in_flight.get(sequence)
                 if pending is not None and command_id == pending[2]:
                     del in_flight[sequence]
-                    answers.append(Answered(pending[0], _read_response(command_id, frame), status, sequence))
+                    pdu = decode_response(command_id, status, *frame)
+                    answers.append(Answered(pending[0], pdu, status, sequence))
                 else:
                     answers += self._take_odd_response(command_id, status, sequence, frame)
             else:
@@ -285,7 +318,7 @@ class Session:
         late = self._late.get(sequence)
         if late is not None and command_id in (late[1], CommandId.GENERIC_NACK):
             del self._late[sequence]
-            return [LateAnswer(late[0], _read_response(command_id, frame), status, sequence)]
+            return [LateAnswer(late[0], decode_response(command_id, status, *frame), status, sequence)]
         if command_id == CommandId.GENERIC_NACK and sequence == 0:
             return self.close(f"the peer lost framing: generic_nack {status_name(status)}")
         return self._take_control(command_id, status, sequence, frame)
@@ -301,16 +334,17 @@ class Session:
             return []
         if status or command_id == CommandId.GENERIC_NACK:
             return [BindRefused(status)]
+        pdu = decode_response(command_id, status, *frame)
+        self.peer_version = find_integer(getattr(pdu, "tlvs", ()), Tag.SC_INTERFACE_VERSION) or VERSION_34
         self._move(command_id)
-        return [Bound(_read_response(command_id, frame))]
+        return [Bound(pdu)]
 
     def _take_request(self, command_id: int, sequence: int, octets: bytes, start: int) -> list[Event]:
         end = start + int.from_bytes(octets[start : start + 4], "big")
-        response = RESPONSES.get(command_id)
-        if response is None:
+        if command_id not in PDUS:
             return self._refuse(command_id, sequence, Status.RINVCMDID, "unknown command_id")
         if command_id not in self._may_be_asked:
-            bound_twice = response.id in _BIND_RESPONSES and self.role is Role.SMSC and self.state in BOUND
+            bound_twice = command_id in BINDS and self.role is Role.SMSC and self.state in BOUND
             refusal = Status.RALYBND if bound_twice else Status.RINVBNDSTS
             return self._refuse(command_id, sequence, refusal, f"not allowed in state {self.state.name}")
         try:
@@ -318,22 +352,16 @@ class Session:
         except RemoteProtocolError as error:
             return self._refuse(command_id, sequence, error.status, str(error))
         if command_id == CommandId.ENQUIRE_LINK:
-            self._queue(encode(response(), sequence))
+            self._queue(encode(EnquireLinkResp(), sequence))
             return []
         if command_id == CommandId.UNBIND:
-            self._queue(encode(response(), sequence))
+            self._queue(encode(UnbindResp(), sequence))
             return self.close("the peer unbound")
-        return [Requested(pdu, sequence)]
+        if command_id in BINDS:
+            self.peer_version = pdu.interface_version  # type: ignore[attr-defined]  # all three binds have it
+        return [Notified(pdu)] if command_id in NOTICES else [Requested(pdu, sequence)]
 
     def _refuse(self, command_id: int, sequence: int, status: int, reason: str) -> list[Event]:
         response = RESPONSES.get(command_id, GenericNack)
         self._queue(encode(response(), sequence, status))
         return [Refused(command_id, status, reason)]
-
-
-def _read_response(command_id: int, frame: tuple[bytes, int, int]) -> Pdu:
-    """Read a response's body; an absent or broken one counts as empty, since the status alone settles the request."""
-    try:
-        return decode_body_at(command_id, *frame)
-    except RemoteProtocolError:
-        return PDUS[command_id]()

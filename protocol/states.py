@@ -6,7 +6,7 @@ The tables do not know which end they are used at: what one role may not send, t
 from enum import Enum, auto
 from typing import Final
 
-from protocol.constants import CommandId
+from protocol.constants import RESPONSE_BIT, CommandId
 
 
 class Role(Enum):
@@ -29,18 +29,31 @@ class State(Enum):
 
 _TX, _RX = {State.BOUND_TX, State.BOUND_TRX}, {State.BOUND_RX, State.BOUND_TRX}
 BOUND = _TX | _RX
-SENDERS: Final[dict[int, tuple[set[Role], set[State]]]] = {
-    CommandId.BIND_TRANSMITTER: ({Role.ESME}, {State.OPEN}),
-    CommandId.BIND_RECEIVER: ({Role.ESME}, {State.OPEN}),
-    CommandId.BIND_TRANSCEIVER: ({Role.ESME}, {State.OPEN}),
-    CommandId.UNBIND: ({Role.ESME, Role.SMSC}, BOUND),
-    CommandId.ENQUIRE_LINK: ({Role.ESME, Role.SMSC}, {State.OPEN, State.UNBINDING} | BOUND),
-    CommandId.SUBMIT_SM: ({Role.ESME}, _TX),
-    CommandId.DELIVER_SM: ({Role.SMSC}, _RX),
+_BEFORE, _ANY = {State.OPEN}, {State.OPEN, State.UNBINDING} | BOUND
+SENDERS: Final[dict[int, dict[Role, set[State]]]] = {
+    CommandId.BIND_TRANSMITTER: {Role.ESME: _BEFORE},
+    CommandId.BIND_RECEIVER: {Role.ESME: _BEFORE},
+    CommandId.BIND_TRANSCEIVER: {Role.ESME: _BEFORE},
+    CommandId.OUTBIND: {Role.SMSC: _BEFORE},
+    CommandId.UNBIND: {Role.ESME: BOUND, Role.SMSC: BOUND},
+    CommandId.ENQUIRE_LINK: {Role.ESME: _ANY, Role.SMSC: _ANY},
+    CommandId.SUBMIT_SM: {Role.ESME: _TX},
+    CommandId.SUBMIT_MULTI: {Role.ESME: _TX},
+    CommandId.DATA_SM: {Role.ESME: _TX, Role.SMSC: _RX},
+    CommandId.QUERY_SM: {Role.ESME: _TX},
+    CommandId.CANCEL_SM: {Role.ESME: _TX},
+    CommandId.REPLACE_SM: {Role.ESME: _TX},
+    CommandId.BROADCAST_SM: {Role.ESME: _TX},
+    CommandId.QUERY_BROADCAST_SM: {Role.ESME: _TX},
+    CommandId.CANCEL_BROADCAST_SM: {Role.ESME: _TX},
+    CommandId.DELIVER_SM: {Role.SMSC: _RX},
+    CommandId.ALERT_NOTIFICATION: {Role.SMSC: _RX},
 }
-"""Who may ask what in which state (2.3); whoever may not send it may receive it."""
+"""Who may ask what in which state (2.3); what one end may send, the other may receive."""
 
-MAY_SEND: Final = {(role, state, id_) for id_, (roles, states) in SENDERS.items() for role in roles for state in states}
+MAY_SEND: Final = {
+    (role, state, id_) for id_, rows in SENDERS.items() for role, states in rows.items() for state in states
+}
 
 MOVES: Final[dict[tuple[State, int], State]] = {
     (State.OPEN, CommandId.BIND_TRANSMITTER_RESP): State.BOUND_TX,
@@ -48,3 +61,6 @@ MOVES: Final[dict[tuple[State, int], State]] = {
     (State.OPEN, CommandId.BIND_TRANSCEIVER_RESP): State.BOUND_TRX,
 }
 """The moves that a successful response makes, at both ends (2.2)."""
+
+BINDS: Final = {response & ~RESPONSE_BIT for _, response in MOVES}
+"""The command_ids of the three binds."""

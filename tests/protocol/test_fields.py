@@ -7,20 +7,36 @@ from hypothesis import strategies as st
 from protocol.constants import Status
 from protocol.errors import EncodingError, RemoteProtocolError
 from protocol.fields import (
-    C65,
+    ADDRESS_RANGE,
     DESTINATION,
+    DESTINATION65,
+    DL_NAME,
+    ESME_ADDRESS,
+    FIELD_SECTIONS,
+    FINAL_DATE,
+    MESSAGE_ID,
+    PASSWORD,
+    SCHEDULE,
+    SERVICE_TYPE,
     SHORT_MESSAGE,
     SOURCE,
+    SOURCE65,
+    SYSTEM_ID,
+    SYSTEM_TYPE,
     TLVS,
     U8,
+    U32,
+    VALIDITY,
     COctetString,
     CountedOctets,
     Integer,
     Kind,
 )
+from protocol.pdu import PDUS
+from protocol.record import Entries, Record
 from tests.protocol.wire import values
 
-SIZED: list[Kind] = [U8, Integer(2), Integer(4), COctetString(6), SOURCE, DESTINATION, C65, SHORT_MESSAGE]
+SIZED: list[Kind] = [U8, Integer(2), Integer(4), COctetString(6), SOURCE, DESTINATION, MESSAGE_ID, SHORT_MESSAGE]
 
 
 @given(st.data(), st.sampled_from(SIZED), st.binary(max_size=9), st.binary(max_size=9))
@@ -58,6 +74,7 @@ def test_a_field_cut_short_is_refused_whatever_comes_after_the_body(data: st.Dat
         (COctetString(6), b"abc", Status.RINVPARLEN),
         (SOURCE, b"1" * 21 + b"\0", Status.RINVSRCADR),
         (DESTINATION, b"1" * 21 + b"\0", Status.RINVDSTADR),
+        (U32, b"\0\0\0", Status.RINVCMDLEN),
         (SHORT_MESSAGE, b"", Status.RINVMSGLEN),
         (SHORT_MESSAGE, b"\x03hi", Status.RINVMSGLEN),
         (TLVS, b"\x04\x24\x00", Status.RINVOPTPARSTREAM),
@@ -70,7 +87,67 @@ def test_each_way_to_be_wrong_has_its_status(kind: Kind, octets: bytes, status: 
     assert (caught.value.status, caught.value.fatal) == (status, False)
 
 
-@pytest.mark.parametrize("kind", [COctetString(6), SOURCE, DESTINATION, C65])
+@pytest.mark.parametrize(
+    ("kind", "size", "status"),
+    [
+        (SYSTEM_ID, 16, Status.RINVSYSID),
+        (PASSWORD, 9, Status.RINVPASWD),
+        (SYSTEM_TYPE, 13, Status.RINVSYSTYP),
+        (ADDRESS_RANGE, 41, Status.RINVPARLEN),
+        (SERVICE_TYPE, 6, Status.RINVSERTYP),
+        (SOURCE, 21, Status.RINVSRCADR),
+        (SOURCE65, 65, Status.RINVSRCADR),
+        (DESTINATION, 21, Status.RINVDSTADR),
+        (DESTINATION65, 65, Status.RINVDSTADR),
+        (ESME_ADDRESS, 65, Status.RINVPARLEN),
+        (DL_NAME, 21, Status.RINVDLNAME),
+        (SCHEDULE, 17, Status.RINVSCHED),
+        (VALIDITY, 17, Status.RINVEXPIRY),
+        (FINAL_DATE, 17, Status.RINVPARLEN),
+        (MESSAGE_ID, 65, Status.RINVMSGID),
+    ],
+)
+def test_a_string_without_its_nul_is_refused_with_the_status_of_its_field(
+    kind: COctetString, size: int, status: Status
+) -> None:
+    assert kind.take(b"x" * (size - 1) + b"\0", 0, size) == (b"x" * (size - 1), size)
+    for octets in (b"x" * size + b"\0", b"x" * (size - 1)):
+        with pytest.raises(RemoteProtocolError) as caught:
+            kind.take(octets, 0, len(octets))
+        assert caught.value.status == status
+
+
+@pytest.mark.parametrize(
+    ("kind", "width"),
+    [
+        (U8, "integer, 1 octet"),
+        (U32, "integer, 4 octets"),
+        (SOURCE, "C-octet string, 1..21 octets"),
+        (SHORT_MESSAGE, "a length of 1 octet, then 0..254 octets"),
+        (TLVS, "optional parameters, to the end of the PDU"),
+    ],
+)
+def test_a_kind_says_its_width_in_words(kind: Kind, width: str) -> None:
+    assert kind.width == width
+
+
+def records() -> list[type[Record]]:
+    """Every PDU, and every entry of their lists."""
+    lists = [kind for cls in PDUS.values() for _, kind in cls.row if isinstance(kind, Entries)]
+    return [*PDUS.values(), *(sort for kind in lists for sort in kind.sorts)]
+
+
+def test_every_field_of_every_pdu_has_its_section_and_no_other_name_has_one() -> None:
+    assert {name for cls in records() for name, _ in cls.row} == set(FIELD_SECTIONS)
+
+
+def test_the_sections_run_as_those_of_the_specification() -> None:
+    """5.2.1 to 5.2.28 without those of the counts and the flag, which stand in lists and before the body."""
+    numbers = {int(section[4:]) for section in FIELD_SECTIONS.values() if section.startswith("5.2.")}
+    assert numbers == set(range(1, 29)) - {21, 24, 25, 26}
+
+
+@pytest.mark.parametrize("kind", [COctetString(6), SOURCE, DESTINATION, MESSAGE_ID])
 def test_the_width_counts_the_nul(kind: COctetString) -> None:
     longest = b"x" * (kind.size - 1)
     assert kind.take(kind.put(longest, "f"), 0, kind.size) == (longest, kind.size)
@@ -103,7 +180,7 @@ SECRET = b"09012345678-hunter2"
     ("kind", "value"),
     [
         (COctetString(9), SECRET),
-        (C65, SECRET + b"\0"),
+        (MESSAGE_ID, SECRET + b"\0"),
         (SOURCE, SECRET * 2),
         (CountedOctets(10), SECRET),
         (TLVS, ((0x10000, SECRET),)),

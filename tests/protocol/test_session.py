@@ -7,12 +7,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.codec import encode
-from protocol.constants import MAX_PDU_OCTETS, RESPONSE_BIT, CommandId, Status
+from protocol.constants import MAX_PDU_OCTETS, RESPONSE_BIT, CommandId, Status, Tag
 from protocol.errors import EncodingError, LocalProtocolError, WindowFull
-from protocol.events import Answered, BindRefused, Bound, Closed, Event, LateAnswer, Refused, Requested, Unanswered
+from protocol.events import (
+    Answered,
+    BindRefused,
+    Bound,
+    Closed,
+    Event,
+    LateAnswer,
+    Notified,
+    Refused,
+    Requested,
+    Unanswered,
+)
+from protocol.operations import AlertNotification, Outbind
 from protocol.pdu import (
+    NOTICES,
     PDUS,
     RESPONSES,
+    BindReceiver,
     BindTransceiver,
     BindTransceiverResp,
     DeliverSm,
@@ -53,8 +67,11 @@ def test_whatever_a_peer_asks_is_allowed_or_refused_with_the_right_status(
     role: Role, state: State, command_id: int
 ) -> None:
     session, request = session_in(role, state), PDUS[command_id]()
-    events, answer = session.receive(encode(request, 77), 1.0), command_id | RESPONSE_BIT
-    expected: tuple[list[Event], list[Header], State] = ([Requested(request, 77)], [], state)
+    events = session.receive(encode(request, 77), 1.0)
+    notice = command_id in NOTICES
+    answer = CommandId.GENERIC_NACK if notice else command_id | RESPONSE_BIT
+    taken: Event = Notified(request) if notice else Requested(request, 77)
+    expected: tuple[list[Event], list[Header], State] = ([taken], [], state)
     if state is State.CLOSED:
         expected = [], [], state
     elif (PEER[role], state, command_id) not in MAY_SEND:
@@ -228,7 +245,7 @@ def test_an_answer_of_another_kind_settles_nothing() -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("command_id", [0x00, 0x03, 0x0B, 0x102, 0x103, 0x7FFFFFFF])
+@pytest.mark.parametrize("command_id", [0x00, 0x0A, 0x0C, 0x22, 0x101, 0x114, 0x7FFFFFFF])
 def test_an_unknown_command_is_nacked_and_life_goes_on(role: Role, command_id: int) -> None:
     session = session_in(role)
     events = session.receive(frame(command_id, 5, b"anything") + encode(EnquireLink(), 6), 0.0)
@@ -240,9 +257,8 @@ MALFORMED = [
     ((Role.ESME, State.BOUND_TRX, CommandId.DELIVER_SM), b"\0" * 16 + b"\x05hi", Status.RINVMSGLEN, "short_message: "),
     ((Role.ESME, State.BOUND_RX, CommandId.DELIVER_SM), b"\0" * 17 + b"\x04", Status.RINVOPTPARSTREAM, "tlvs: "),
     ((Role.SMSC, State.BOUND_TX, CommandId.SUBMIT_SM), b"\0\1\1" + b"8" * 30, Status.RINVSRCADR, "source_addr: "),
-    ((Role.SMSC, State.OPEN, CommandId.BIND_TRANSCEIVER), b"", Status.RINVPARLEN, "system_id: "),
-    ((Role.ESME, State.OPEN, CommandId.ENQUIRE_LINK), b"\0", Status.RINVCMDLEN, "1 octets after"),
-    ((Role.SMSC, State.BOUND_RX, CommandId.UNBIND), b"\0", Status.RINVCMDLEN, "1 octets after"),
+    ((Role.SMSC, State.OPEN, CommandId.BIND_TRANSCEIVER), b"", Status.RINVSYSID, "system_id: "),
+    ((Role.SMSC, State.BOUND_TX, CommandId.CANCEL_SM), b"\0" * 9, Status.RINVCMDLEN, "1 octets after"),
 ]
 
 
@@ -258,6 +274,64 @@ def test_a_malformed_request_is_answered_with_its_status_and_life_goes_on(
     assert refused.reason.startswith(said)
     assert sent(session) == [(command_id | RESPONSE_BIT, status, 5)]
     assert session.state is state
+
+
+@BOTH
+def test_a_notice_out_of_place_is_nacked_for_it_has_no_answer_of_its_own(role: Role) -> None:
+    session = session_in(role, State.BOUND_TX)
+    (refused,) = session.receive(encode(AlertNotification(), 5), 0.0)
+    assert isinstance(refused, Refused)
+    assert sent(session) == [(CommandId.GENERIC_NACK, Status.RINVBNDSTS, 5)]
+
+
+def test_a_notice_takes_no_slot_and_waits_for_no_answer() -> None:
+    smsc, esme = session_in(Role.SMSC, limits=Limits(window=1)), session_in(Role.ESME)
+    asked(smsc, "fills the window")
+    number = smsc.request(AlertNotification(), 0.0)
+    assert esme.receive(smsc.data_to_send(), 0.0) == [Notified(AlertNotification())]
+    assert smsc.in_flight == 1
+    answer = encode(GenericNack(), number, Status.RINVCMDID)
+    assert smsc.receive(answer, 0.0) == [Refused(CommandId.GENERIC_NACK, 0, "an answer to nothing that was asked")]
+
+
+def test_an_outbind_asks_the_esme_to_bind() -> None:
+    smsc, esme = Session(Role.SMSC, Limits(), 0.0), Session(Role.ESME, Limits(), 0.0)
+    smsc.request(Outbind(b"smsc", b"pw"), 0.0)
+    assert esme.receive(smsc.data_to_send(), 0.0) == [Notified(Outbind(b"smsc", b"pw"))]
+    number = esme.request(BindReceiver(b"bank"), 0.0)
+    assert smsc.receive(esme.data_to_send(), 0.0) == [Requested(BindReceiver(b"bank"), number)]
+
+
+@pytest.mark.parametrize("version", [0x00, 0x33])
+def test_a_peer_of_smpp_33_gets_no_optional_parameters(version: int) -> None:
+    session, parameter = Session(Role.SMSC, Limits(), 0.0), ((int(Tag.SC_INTERFACE_VERSION), b"\x34"),)
+    session.receive(encode(BindTransceiver(b"bank", interface_version=version), 1), 0.0)
+    session.respond(1, BindTransceiverResp(b"smsc", parameter))
+    assert session.data_to_send() == encode(BindTransceiverResp(b"smsc"), 1)
+    assert session.peer_version == version
+    with pytest.raises(LocalProtocolError, match=f"{version:#x}"):
+        session.request(DeliverSm(tlvs=parameter), 0.0)
+    session.request(DeliverSm(), 0.0)
+    assert sent(session) == [(CommandId.DELIVER_SM, 0, 1)]
+
+
+@pytest.mark.parametrize(("tlvs", "version"), [((), 0x34), (((0x0210, b"\x33"),), 0x33), (((0x0210, b"\x50"),), 0x50)])
+def test_an_smsc_that_does_not_say_its_version_is_taken_for_34(
+    tlvs: tuple[tuple[int, bytes], ...], version: int
+) -> None:
+    session = Session(Role.ESME, Limits(), 0.0)
+    number = session.request(BindTransceiver(b"bank"), 0.0)
+    session.receive(encode(BindTransceiverResp(b"smsc", tlvs), number), 0.0)
+    assert session.peer_version == version
+
+
+def test_what_an_error_response_says_beside_its_status_is_kept() -> None:
+    session = session_in(Role.ESME)
+    (number,) = asked(session, "m1")
+    body = b"\x04\x28\x00\x01\x5a"
+    events = session.receive(frame(CommandId.SUBMIT_SM_RESP, number, body, Status.RTHROTTLED), 0.0)
+    answer = SubmitSmResp(tlvs=((0x0428, b"\x5a"),))
+    assert events == [Answered("m1", answer, Status.RTHROTTLED, number)]
 
 
 @BOTH
@@ -372,7 +446,7 @@ def test_what_is_queued_is_counted_and_drained_in_order() -> None:
     session = session_in(Role.ESME)
     session.request(SubmitSm(), 0.0)
     session.respond(9, DeliverSmResp(), Status.RX_T_APPN)
-    assert session.queued == 33 + 16
+    assert session.queued == 33 + 17
     assert sent(session) == [(CommandId.SUBMIT_SM, 0, 2), (CommandId.DELIVER_SM_RESP, Status.RX_T_APPN, 9)]
     assert (session.queued, session.data_to_send()) == (0, b"")
 

@@ -3,13 +3,18 @@
 import pytest
 
 from protocol.constants import RESPONSE_BIT, CommandId
-from protocol.pdu import RESPONSES
+from protocol.pdu import NOTICES, RESPONSES
 from protocol.states import BOUND, MAY_SEND, MOVES, SENDERS, Role, State
 
 BINDS = {CommandId.BIND_TRANSMITTER, CommandId.BIND_RECEIVER, CommandId.BIND_TRANSCEIVER}
 LINK = {CommandId.ENQUIRE_LINK}
 ENDS = {CommandId.UNBIND, *LINK}
-SUBMIT, DELIVER = {CommandId.SUBMIT_SM}, {CommandId.DELIVER_SM}
+SUBMIT = {
+    *(CommandId.SUBMIT_SM, CommandId.SUBMIT_MULTI, CommandId.DATA_SM),
+    *(CommandId.QUERY_SM, CommandId.CANCEL_SM, CommandId.REPLACE_SM),
+    *(CommandId.BROADCAST_SM, CommandId.QUERY_BROADCAST_SM, CommandId.CANCEL_BROADCAST_SM),
+}
+DELIVER = {CommandId.DELIVER_SM, CommandId.DATA_SM, CommandId.ALERT_NOTIFICATION}
 ALLOWED = {
     (Role.ESME, State.OPEN): BINDS | LINK,
     (Role.ESME, State.BOUND_TX): SUBMIT | ENDS,
@@ -17,7 +22,7 @@ ALLOWED = {
     (Role.ESME, State.BOUND_TRX): SUBMIT | ENDS,
     (Role.ESME, State.UNBINDING): LINK,
     (Role.ESME, State.CLOSED): set(),
-    (Role.SMSC, State.OPEN): LINK,
+    (Role.SMSC, State.OPEN): {CommandId.OUTBIND} | LINK,
     (Role.SMSC, State.BOUND_TX): ENDS,
     (Role.SMSC, State.BOUND_RX): DELIVER | ENDS,
     (Role.SMSC, State.BOUND_TRX): DELIVER | ENDS,
@@ -33,7 +38,7 @@ def test_each_role_may_send_in_each_state_what_the_matrix_says(role: Role, state
 
 
 def test_every_request_we_read_has_its_row() -> None:
-    assert set(SENDERS) == set(RESPONSES)
+    assert set(SENDERS) == set(RESPONSES) | NOTICES
 
 
 def test_each_bind_leads_to_the_state_of_its_name() -> None:

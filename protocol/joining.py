@@ -71,7 +71,10 @@ def _read_concat(identifier: int, value: bytes) -> Concat | None:
 
 @dataclass(slots=True)
 class Incomplete(Generic[T]):
-    """A message given up. fragments: the bodies that came, by part number. since: when the first of them came."""
+    """A message given up.
+
+    Attributes: since: when the first of its parts came. fragments: the bodies that came, by part number, in its order.
+    """
 
     key: Hashable = field(repr=False)
     reference: int
@@ -108,7 +111,7 @@ class Joiner(Generic[T]):
         place = (key, concat.reference, concat.total, concat.width)
         message = self._open.get(place)
         if message and message.fragments.get(concat.number, body) != body:
-            self._given_up.append(self._open.pop(place))
+            self._give_up(place)
             message = None
         if message is None:
             message = self._begin(place, key, concat, now)
@@ -146,4 +149,9 @@ class Joiner(Generic[T]):
         return message
 
     def _give_up_oldest(self) -> None:
-        self._given_up.append(self._open.pop(next(iter(self._open))))
+        self._give_up(next(iter(self._open)))
+
+    def _give_up(self, place: Hashable) -> None:
+        message = self._open.pop(place)
+        message.fragments = {number: message.fragments[number] for number in sorted(message.fragments)}
+        self._given_up.append(message)

@@ -1,72 +1,92 @@
 """Texts into parts: the coding, the cuts, and what goes on the wire for each part.
 
 A cut never falls inside a surrogate pair, an escape pair or an extended grapheme cluster (Unicode UAX #29), so every
-part can be read alone and no handset shows half a character. Sizes are those of 3GPP TS 23.040: 140 octets of user
-data, header included.
+part can be read alone and no handset shows half a character. A part of a stateful coding begins and ends in ASCII.
+Sizes are those of 3GPP TS 23.040: 140 octets of user data, header included.
 """
 
-import re
 import struct
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 import regex  # type: ignore[import-untyped]  # ships no type hints
 
-from protocol import gsm7
-from protocol.constants import Coding, Concatenation, DataCoding, EsmClass, Tag
+from protocol import alphabets, gsm7
+from protocol.constants import DATA_CODINGS, ROOM, Coding, Concatenation, DataCoding, EsmClass, Fold, Tag
 from protocol.errors import TextError
-
-SINGLE_SEPTETS: Final = 160
-"""What one short message without a header holds in GSM-7."""
+from protocol.normalise import fold
 
 SINGLE_UNITS: Final = 70
 """What one short message without a header holds in UCS-2, in UTF-16 code units."""
+
+SINGLE_SEPTETS: Final = 160
+"""The same in an alphabet of seven bits, in septets."""
+
+SINGLE_OCTETS: Final = 140
+"""The same in any other coding, in octets."""
 
 MAX_PAYLOAD_OCTETS: Final = 0xFFFF
 """What a message_payload TLV can hold: its length is a 16-bit field (SMPP 3.4, 5.3.2.32)."""
 
 _CLUSTER: Final = regex.compile(r"\X")
-_LINE_ENDS: Final = re.compile("\r\n?|[\x85\u2028\u2029]")
-_ALPHABETS: Final[dict[int, str]] = {
-    DataCoding.IA5: "ascii",
-    DataCoding.LATIN1: "latin-1",
-    DataCoding.UCS2: "utf-16-be",
-}
+_SEVEN_BIT: Final = {Coding.GSM7, Coding.GSM7_PACKED, Coding.ASCII}
+_SEPTETS: Final = {Coding.GSM7, Coding.GSM7_PACKED}
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
     """How one carrier wants its texts.
 
-    Attributes: part_units, part_septets: 2..67 and 2..153, room for the body in each part of a long message; what the
-        header leaves less room for is lowered, so the defaults suit 16-bit references too. max_parts: 1..255.
-    Raises: ValueError: a number out of its range.
+    Attributes: part_units, part_septets, part_octets: room for the body in each part of a long message, of UCS-2, of a
+        seven-bit alphabet, of any other coding; 0: all that the header leaves, more is lowered to it. max_parts:
+        1..255. data_codings: of several numbers for one coding the last is written. short_charset: texts of up to
+        short_units UTF-16 code units may hold only what this coding can write.
+    Raises: ValueError: a number out of its range, or a coding without a data_coding.
     """
 
     coding: Coding = Coding.AUTO
     concatenation: Concatenation = Concatenation.UDH8
-    part_units: int = 67
-    part_septets: int = 153
+    part_units: int = 0
+    part_septets: int = 0
+    part_octets: int = 0
     max_parts: int = 10
+    data_codings: Mapping[int, Coding] = field(default_factory=lambda: DATA_CODINGS, hash=False)
+    short_charset: Coding | None = None
+    short_units: int = SINGLE_UNITS
+    folds: frozenset[Fold] = frozenset()
+    numbers: Mapping[Coding, int] = field(init=False, repr=False, compare=False)
+    """The data_coding to write for each coding."""
 
     def __post_init__(self) -> None:
-        for name, lowest, highest in (("part_units", 2, 67), ("part_septets", 2, 153), ("max_parts", 1, 255)):
-            if not lowest <= getattr(self, name) <= highest:
-                raise ValueError(f"{name} is {getattr(self, name)}, but must be {lowest} to {highest}")
+        numbers = {coding: number for number, coding in self.data_codings.items()}
+        object.__setattr__(self, "numbers", numbers)
+        for name in ("part_units", "part_septets", "part_octets"):
+            if getattr(self, name) < 0 or getattr(self, name) == 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, but must be 0, or 2 and more")
+        if not 1 <= self.max_parts <= 255:
+            raise ValueError(f"max_parts is {self.max_parts}, but must be 1 to 255")
+        wanted = Coding.UCS2 if self.coding is Coding.AUTO else self.coding
+        if wanted not in numbers:
+            raise ValueError(f"data_codings has no number for {wanted.value}")
 
     def room(self, coding: Coding) -> int:
-        """How much of a body one part of a long message carries, in septets (gsm7) or UTF-16 code units (ucs2)."""
-        units, septets = (66, 152) if self.concatenation is Concatenation.UDH16 else (67, 153)
-        return min(septets, self.part_septets) if coding is Coding.GSM7 else min(units, self.part_units)
+        """How much of a body one part of a long message carries: septets, UTF-16 code units or octets."""
+        units, septets, octets = ROOM[self.concatenation]
+        if coding is Coding.UCS2:
+            return min(units, self.part_units or units)
+        if coding in _SEVEN_BIT:
+            return min(septets, self.part_septets or septets)
+        return min(octets, self.part_octets or octets)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Cut:
     """A text in its parts.
 
-    Attributes: coding: GSM7 or UCS2. units: of the whole body, septets or UTF-16 code units. pieces: the encoded
-        bodies, without headers, first to last.
+    Attributes: coding: never AUTO. units: of the whole body: septets, UTF-16 code units or octets. pieces: the encoded
+        bodies, without headers and not packed, first to last.
     """
 
     coding: Coding
@@ -84,31 +104,32 @@ class UserData:
     tlvs: tuple[tuple[int, bytes], ...] = field(default=(), repr=False)
 
 
-def normalise(text: str) -> str:
-    """Make every line end one LF: CR LF, CR, U+0085, U+2028 and U+2029."""
-    return _LINE_ENDS.sub("\n", text)
-
-
 def cut(text: str, profile: Profile) -> Cut:
-    """Encode a text and cut it into the fewest parts that split no character.
+    """Fold and encode a text, and cut it into the fewest parts that split no character.
 
-    A cluster longer than a part is cut between code points. With PAYLOAD there is one piece: the SMSC cuts.
+    A cluster longer than a part is cut between code points. With PAYLOAD and LARGE there is one piece: the SMSC cuts.
 
     Raises: TextError: empty_text: nothing but white space. bad_text: a lone surrogate. charset: a character outside
-        the fixed coding. too_long: more parts than the profile allows, or more octets than message_payload holds.
-        Positions count code points from 0.
+        the fixed coding, or outside the profile's short_charset. too_long: more parts than the profile allows, or
+        more than one PDU holds. Positions count code points from 0.
     """
     if not text or text.isspace():
         raise TextError("empty_text", "the text has nothing but white space; give it a visible character")
-    coding, octets = _encode(text, profile.coding)
-    units = len(octets) if coding is Coding.GSM7 else len(octets) // 2
+    if profile.folds:
+        text = fold(text, profile.folds)
+    coding, octets = _encode(text, profile)
+    if profile.short_charset is not None:
+        _check_short(text, profile.short_charset, profile.short_units)
+    units = len(octets) // 2 if coding is Coding.UCS2 else len(octets)
     if units <= _single(coding):
         return Cut(coding, units, (octets,))
-    if profile.concatenation is not Concatenation.PAYLOAD:
-        return Cut(coding, units, _cut_long(text, octets, coding, profile))
-    if len(octets) > MAX_PAYLOAD_OCTETS:
-        raise TextError("too_long", f"{len(octets)} octets; message_payload holds {MAX_PAYLOAD_OCTETS}")
-    return Cut(coding, units, (octets,))
+    if profile.concatenation is Concatenation.PAYLOAD:
+        _check_size(len(octets), MAX_PAYLOAD_OCTETS, "message_payload")
+        return Cut(coding, units, (octets,))
+    if profile.concatenation is Concatenation.LARGE:
+        _check_size(units, profile.room(coding), "one large short_message")
+        return Cut(coding, units, (octets,))
+    return Cut(coding, units, _cut_long(text, octets, coding, profile))
 
 
 def user_data(cut: Cut, n: int, reference: int, profile: Profile) -> UserData:
@@ -118,53 +139,75 @@ def user_data(cut: Cut, n: int, reference: int, profile: Profile) -> UserData:
     Raises: ValueError: no such part.
     Spec: UDH: 3GPP TS 23.040, 9.2.3.24.1 and .8; SAR and message_payload: SMPP 3.4, 5.3.2.22-24, 5.3.2.32.
     """
-    total = len(cut.pieces)
+    total, coding = len(cut.pieces), cut.coding
     if not 1 <= n <= total:
         raise ValueError(f"part {n} was asked for, of {total}")
     piece = cut.pieces[n - 1]
-    data_coding = DataCoding.DEFAULT if cut.coding is Coding.GSM7 else DataCoding.UCS2
+    data_coding = profile.numbers[coding]
     concatenation = profile.concatenation
-    if concatenation is Concatenation.PAYLOAD and cut.units > _single(cut.coding):
-        return UserData(b"", 0, data_coding, ((Tag.MESSAGE_PAYLOAD, piece),))
-    if total == 1:
-        return UserData(piece, 0, data_coding)
-    if concatenation is Concatenation.SAR:
-        return UserData(piece, 0, data_coding, _sar(reference, total, n))
+    if total == 1 or concatenation is Concatenation.SAR:
+        body = alphabets.wrap(piece, coding, 0) if coding is Coding.GSM7_PACKED else piece
+        if concatenation is Concatenation.PAYLOAD and cut.units > _single(coding):
+            return UserData(b"", 0, data_coding, ((Tag.MESSAGE_PAYLOAD, body),))
+        return UserData(body, 0, data_coding, _sar(reference, total, n) if total > 1 else ())
     if concatenation is Concatenation.UDH8:
         header = bytes((5, 0x00, 3, reference & 0xFF, total, n))
     else:
         header = struct.pack(">BBBHBB", 6, 0x08, 4, reference & 0xFFFF, total, n)
-    return UserData(header + piece, EsmClass.UDHI, data_coding)
+    return UserData(header + alphabets.wrap(piece, coding, len(header)), EsmClass.UDHI, data_coding)
 
 
-def decode_body(octets: bytes, data_coding: int) -> str | None:
-    """Decode a body, without its header, by its data_coding (SMPP 3.4, 5.2.19).
+def coding_of(data_coding: int, data_codings: Mapping[int, Coding] = DATA_CODINGS) -> Coding | None:
+    """Say how a body with this data_coding is written; None when nobody could know, or it is no text.
 
-    Returns: None when the coding is none of GSM-7 (0), ASCII (1), Latin-1 (3) and UTF-16BE (8), or the octets are not
-        valid in it; GSM-7 is always decoded, U+FFFD for what is no septet.
+    What the table lacks is read as the coding groups of GSM, which SMPP 3.3 peers send as they are and which SMPP 3.4
+    keeps from 0xC0 on (SMPP 3.4, 5.2.19; 3GPP TS 23.038, 4).
     """
-    if data_coding == DataCoding.DEFAULT:
-        return gsm7.decode(octets)
-    alphabet = _ALPHABETS.get(data_coding)
-    try:
-        return octets.decode(alphabet) if alphabet else None
-    except UnicodeDecodeError:
-        return None
+    coding = data_codings.get(data_coding)
+    if coding is None and (0x10 <= data_coding <= 0x1F or data_coding >= 0xC0):
+        if data_coding < 0xC0:  # a message class, and two bits of alphabet
+            alphabet = data_coding & 0x0C
+        elif data_coding < 0xF0:  # message waiting, 0xE0 in UCS-2
+            alphabet = 0x08 if data_coding >= 0xE0 else 0x00
+        else:  # a message class, and one bit of alphabet
+            alphabet = data_coding & 0x04
+        return {0x00: data_codings.get(DataCoding.DEFAULT), 0x08: Coding.UCS2}.get(alphabet)
+    return coding
 
 
-def _encode(text: str, wanted: Coding) -> tuple[Coding, bytes]:
-    if wanted is not Coding.UCS2 and (octets := gsm7.encode_if_fits(text)) is not None:
-        return Coding.GSM7, octets
+def decode_body(octets: bytes, data_coding: int, data_codings: Mapping[int, Coding] = DATA_CODINGS) -> str | None:
+    """Decode a body, without its header and not packed, by its data_coding (SMPP 3.4, 5.2.19).
+
+    Returns: None when the coding is not known or no text, or the octets are not valid in it; GSM-7 is always decoded,
+        U+FFFD for what is no septet.
+    """
+    coding = coding_of(data_coding, data_codings)
+    return None if coding is None else alphabets.decode(octets, coding)
+
+
+def _encode(text: str, profile: Profile) -> tuple[Coding, bytes]:
+    coding = profile.coding
+    if coding is not Coding.AUTO:
+        return coding, alphabets.encode(text, coding)
+    narrow = profile.data_codings.get(DataCoding.DEFAULT)
+    if narrow is not None and (octets := alphabets.encode_if_fits(text, narrow)) is not None:
+        return narrow, octets
+    return Coding.UCS2, alphabets.encode(text, Coding.UCS2)
+
+
+def _check_short(text: str, charset: Coding, most: int) -> None:
+    if len(text) > most or len(text.encode("utf-16-le")) > 2 * most:
+        return
     try:
-        octets = text.encode("utf-16-be")
-    except UnicodeEncodeError as error:
-        fault = f"lone surrogate U+{ord(text[error.start]):04X} at position {error.start}"
-        raise TextError("bad_text", f"{fault}; send the pair it was cut from") from None
-    return (Coding.GSM7, gsm7.encode(text)) if wanted is Coding.GSM7 else (Coding.UCS2, octets)
+        alphabets.encode(text, charset)
+    except TextError as error:
+        raise TextError("charset", f"a text of up to {most} units is taken in {charset.value} only: {error}") from None
 
 
 def _single(coding: Coding) -> int:
-    return SINGLE_SEPTETS if coding is Coding.GSM7 else SINGLE_UNITS
+    if coding is Coding.UCS2:
+        return SINGLE_UNITS
+    return SINGLE_SEPTETS if coding in _SEVEN_BIT else SINGLE_OCTETS
 
 
 def _sar(reference: int, total: int, n: int) -> tuple[tuple[int, bytes], ...]:
@@ -177,9 +220,14 @@ def _sar(reference: int, total: int, n: int) -> tuple[tuple[int, bytes], ...]:
 
 def _cut_long(text: str, octets: bytes, coding: Coding, profile: Profile) -> tuple[bytes, ...]:
     room = profile.room(coding)
-    units = len(octets) if coding is Coding.GSM7 else len(octets) // 2
+    units = len(octets) // 2 if coding is Coding.UCS2 else len(octets)
     _check_count(-(-units // room), profile)  # before any cutting: a huge text must not cost more than this
-    pieces = tuple(_cut_septets(octets, room) if coding is Coding.GSM7 else _cut_units(text, room))
+    if coding is Coding.UCS2:
+        pieces = tuple(_cut_units(text, room))
+    elif coding in _SEPTETS:
+        pieces = tuple(_cut_septets(octets, room))
+    else:
+        pieces = tuple(_cut_clusters(text, coding, room))
     _check_count(len(pieces), profile)
     return pieces
 
@@ -187,6 +235,11 @@ def _cut_long(text: str, octets: bytes, coding: Coding, profile: Profile) -> tup
 def _check_count(needed: int, profile: Profile) -> None:
     if needed > profile.max_parts:
         raise TextError("too_long", f"{needed} parts or more are needed, {profile.max_parts} are allowed")
+
+
+def _check_size(needed: int, room: int, place: str) -> None:
+    if needed > room:
+        raise TextError("too_long", f"{needed} are needed, {place} holds {room}")
 
 
 def _cut_septets(octets: bytes, room: int) -> Iterator[bytes]:
@@ -218,3 +271,20 @@ def _last_boundary(text: str, start: int, limit: int, room: int) -> int:
     cluster = next(found for found in _CLUSTER.finditer(text, start) if found.end() > limit)
     begin: int = cluster.start()
     return begin if len(cluster[0].encode("utf-16-be")) <= 2 * room else limit
+
+
+def _cut_clusters(text: str, coding: Coding, room: int) -> Iterator[bytes]:
+    """Cut where a part's octets can only be counted by encoding it: escapes come on top."""
+    ends = [found.end() for found in _CLUSTER.finditer(text)]
+    start = 0
+    while start < len(text):
+
+        def size(end: int, start: int = start) -> int:
+            return len(alphabets.encode(text[start:end], coding))
+
+        fitting = bisect_right(ends, room, lo=bisect_right(ends, start), hi=bisect_right(ends, start + room), key=size)
+        end = ends[fitting - 1] if fitting else 0
+        if end <= start:  # not even one cluster
+            end = start + bisect_right(range(start + 1, start + room + 1), room, key=size)
+        yield alphabets.encode(text[start:end], coding)
+        start = end

@@ -1,7 +1,7 @@
 """The alphabet against a table typed by its code points, and its promises for any text."""
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from protocol import gsm7
@@ -33,6 +33,18 @@ EXTENSION = {
 }
 CHARACTERS = [chr(code_point) for code_point in DEFAULT if code_point] + list(EXTENSION)
 GSM_TEXT = st.text(st.sampled_from(CHARACTERS))
+SEPTETS = st.binary(max_size=330).map(lambda octets: bytes(octet & 0x7F for octet in octets))
+FILL_BITS = st.integers(0, 6)
+
+
+def packed_bit_by_bit(septets: bytes, fill_bits: int) -> bytes:
+    bits = [0] * fill_bits + [septet >> place & 1 for septet in septets for place in range(7)]
+    octets = [bits[start : start + 8] for start in range(0, len(bits), 8)]
+    return bytes(sum(bit << place for place, bit in enumerate(octet)) for octet in octets)
+
+
+def full(septets: bytes, fill_bits: int) -> bool:
+    return (fill_bits + 7 * len(septets)) % 8 == 0
 
 
 @pytest.mark.parametrize("septet", [septet for septet in range(128) if septet != 0x1B])
@@ -104,3 +116,67 @@ def test_escapes_without_a_character_and_octets_that_are_no_septets_show_somethi
 @given(st.binary())
 def test_no_octets_are_too_broken_to_decode(octets: bytes) -> None:
     assert len(gsm7.decode(octets)) <= len(octets)
+
+
+@pytest.mark.parametrize(
+    ("text", "fill_bits", "octets"),
+    [
+        ("", 0, ""),
+        ("a", 0, "61"),
+        ("a", 1, "C2"),
+        ("hello", 0, "E8329BFD06"),
+        ("hellohello", 0, "E8329BFD4697D9EC37"),
+        ("*100#", 0, "AA180C3602"),
+        ("€", 0, "9B32"),
+    ],
+)
+def test_texts_known_from_elsewhere_are_packed_and_unpacked(text: str, fill_bits: int, octets: str) -> None:
+    assert gsm7.pack(gsm7.encode(text), fill_bits) == bytes.fromhex(octets)
+    assert gsm7.decode(gsm7.unpack(bytes.fromhex(octets), fill_bits)) == text
+
+
+@given(SEPTETS, FILL_BITS)
+def test_packing_is_laying_bits_in_a_row_after_the_carriage_returns_owed(septets: bytes, fill_bits: int) -> None:
+    left_over = -(fill_bits + 7 * len(septets)) % 8
+    owed = left_over == 7 or (left_over == 0 and septets.endswith(b"\r"))
+    assert gsm7.pack(septets, fill_bits) == packed_bit_by_bit(septets + b"\r" * owed, fill_bits)
+
+
+@given(SEPTETS, FILL_BITS)
+def test_what_is_packed_unpacks_to_itself_unless_a_carriage_return_ends_an_octet(
+    septets: bytes, fill_bits: int
+) -> None:
+    assume(not (full(septets, fill_bits) and septets.endswith(b"\r")))
+    assert gsm7.unpack(gsm7.pack(septets, fill_bits), fill_bits) == septets
+
+
+@given(SEPTETS, FILL_BITS)
+def test_a_carriage_return_that_ends_an_octet_comes_back_as_two(septets: bytes, fill_bits: int) -> None:
+    septets += b"a" * next(n for n in range(8) if full(septets + b"a" * n + b"\r", fill_bits)) + b"\r"
+    assert gsm7.unpack(gsm7.pack(septets, fill_bits), fill_bits) == septets + b"\r"
+
+
+def test_seven_bits_left_over_hold_a_carriage_return_that_is_not_read() -> None:
+    assert gsm7.pack(b"1234567") == bytes.fromhex("31D98C56B3DD1A")
+    assert gsm7.unpack(bytes.fromhex("31D98C56B3DD1A")) == b"1234567"
+
+
+def test_seven_bits_left_over_that_a_peer_filled_with_zeros_read_as_one_more_at_sign() -> None:
+    assert gsm7.decode(gsm7.unpack(bytes.fromhex("31D98C56B3DD00"))) == "1234567@"
+
+
+def test_a_carriage_return_that_a_peer_did_not_double_at_the_end_of_an_octet_is_lost() -> None:
+    assert gsm7.unpack(packed_bit_by_bit(b"1234567\r", 0)) == b"1234567"
+
+
+@given(st.binary(), FILL_BITS)
+def test_no_octets_are_too_broken_to_unpack(octets: bytes, fill_bits: int) -> None:
+    septets = gsm7.unpack(octets, fill_bits)
+    assert max(septets, default=0) < 0x80
+    assert 7 * len(septets) <= 8 * len(octets)
+
+
+@given(st.binary(min_size=1), FILL_BITS)
+def test_what_the_fill_bits_hold_is_not_read(octets: bytes, fill_bits: int) -> None:
+    cleared = bytes((octets[0] >> fill_bits << fill_bits,)) + octets[1:]
+    assert gsm7.unpack(octets, fill_bits) == gsm7.unpack(cleared, fill_bits)

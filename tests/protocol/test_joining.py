@@ -42,6 +42,11 @@ def test_a_header_is_taken_off_and_read(header: str, concat: Concat | None) -> N
     assert split_udh(bytes.fromhex(header) + b"body", UDHI) == (concat, b"body")
 
 
+def test_a_header_is_taken_off_a_payload_of_any_length() -> None:
+    body = b"x" * 60_000
+    assert split_udh(bytes.fromhex("06 08 04 ab cd 03 02") + body, UDHI) == (Concat(0xABCD, 3, 2, 16), body)
+
+
 @pytest.mark.parametrize("octets", [b"", b"\x05", b"\x05\x00\x03\x01\x02", b"hello"])
 def test_a_header_longer_than_the_octets_is_none(octets: bytes) -> None:
     assert split_udh(octets, UDHI) == (None, octets)
@@ -90,6 +95,21 @@ def test_a_message_is_complete_with_its_last_missing_part_in_any_order(order: li
     assert (len(parts), parts.next_deadline, parts.expire(inf)) == (0, inf, [])
 
 
+@given(st.integers(2, 6).flatmap(lambda total: st.lists(st.integers(1, total), max_size=30).map(lambda n: (total, n))))
+def test_parts_in_any_order_and_any_number_of_times_are_whole_or_handed_back_in_order(
+    case: tuple[int, list[int]],
+) -> None:
+    total, numbers = case
+    parts, came = joiner(), set[int]()
+    for number in numbers:
+        came.add(number)
+        whole = parts.add("a", Concat(1, total, number, 8), str(number), 0.0)
+        assert whole == ([str(each) for each in sorted(came)] if len(came) == total else None)
+        came = set() if whole else came
+    fragments = [list(message.fragments.items()) for message in parts.expire(inf)]
+    assert fragments == ([[(number, str(number)) for number in sorted(came)]] if came else [])
+
+
 def test_a_part_that_comes_twice_counts_once() -> None:
     parts = joiner()
     assert parts.add("a", Concat(1, 2, 1, 8), "x", 0.0) is None
@@ -110,28 +130,30 @@ def test_a_reference_used_again_never_mixes_two_messages() -> None:
 @pytest.mark.parametrize(
     ("key", "concat"),
     [
-        ("b", Concat(1, 2, 2, 8)),
-        ("a", Concat(2, 2, 2, 8)),
-        ("a", Concat(1, 3, 2, 8)),
-        ("a", Concat(1, 2, 2, 16)),
+        (("account", "source", "other"), Concat(1, 2, 2, 8)),
+        (("account", "other", "destination"), Concat(1, 2, 2, 8)),
+        (("other", "source", "destination"), Concat(1, 2, 2, 8)),
+        (("account", "source", "destination"), Concat(2, 2, 2, 8)),
+        (("account", "source", "destination"), Concat(1, 3, 2, 8)),
+        (("account", "source", "destination"), Concat(1, 2, 2, 16)),
     ],
 )
-def test_parts_of_different_messages_stay_apart(key: str, concat: Concat) -> None:
+def test_parts_of_different_messages_stay_apart(key: tuple[str, str, str], concat: Concat) -> None:
     parts = joiner()
-    parts.add("a", Concat(1, 2, 1, 8), "x", 0.0)
+    parts.add(("account", "source", "destination"), Concat(1, 2, 1, 8), "x", 0.0)
     assert parts.add(key, concat, "y", 0.0) is None
     assert len(parts) == 2
 
 
 def test_a_message_is_given_up_when_its_time_is_over_counted_from_its_first_part() -> None:
     parts = joiner(timeout=10.0)
-    parts.add("a", Concat(1, 3, 1, 8), "x", 100.0)
+    parts.add("a", Concat(1, 3, 3, 8), "z", 100.0)
     parts.add("b", Concat(1, 2, 1, 8), "y", 105.0)
-    parts.add("a", Concat(1, 3, 3, 8), "z", 109.0)
+    parts.add("a", Concat(1, 3, 1, 8), "x", 109.0)
     assert parts.next_deadline == 110.0
     assert parts.expire(109.9) == []
     (given_up,) = parts.expire(110.0)
-    assert given_up.fragments == {1: "x", 3: "z"}
+    assert list(given_up.fragments.items()) == [(1, "x"), (3, "z")]
     assert parts.next_deadline == 115.0
     assert [message.key for message in parts.expire(200.0)] == ["b"]
 

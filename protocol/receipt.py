@@ -1,10 +1,11 @@
 """Delivery receipts: what an SMSC says became of a message (SMPP 3.4, Appendix B: the text is "vendor specific")."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from operator import methodcaller
-from typing import Final
+from typing import Final, NamedTuple
 
 from protocol.constants import EsmClass, IdForm, MessageState, Tag
 from protocol.joining import split_udh
@@ -12,16 +13,20 @@ from protocol.joining import split_udh
 _LONGEST_HEAD: Final = 1024
 """Octets of a receipt that are looked at: its fields take some 120, UTF-16 twice that; its message text comes after."""
 
-_SKIPPED: Final = 9  # of SMPP 5.0, which no 3.4 table knows
-_FINAL: Final = {
-    MessageState.DELIVERED,
-    MessageState.EXPIRED,
-    MessageState.DELETED,
-    MessageState.UNDELIVERABLE,
-    MessageState.REJECTED,
-    _SKIPPED,
-}
-_NAMES: Final[dict[int, str]] = {
+FINAL_STATES: Final[frozenset[int]] = frozenset(
+    {
+        MessageState.DELIVERED,
+        MessageState.EXPIRED,
+        MessageState.DELETED,
+        MessageState.UNDELIVERABLE,
+        MessageState.REJECTED,
+        MessageState.SKIPPED,
+    }
+)
+"""States after which nothing more comes; not ACCEPTED and UNKNOWN, which many a carrier sends before the real one."""
+
+STATE_NAMES: Final[Mapping[int, str]] = {
+    MessageState.SCHEDULED: "SCHEDLD",
     MessageState.ENROUTE: "ENROUTE",
     MessageState.DELIVERED: "DELIVRD",
     MessageState.EXPIRED: "EXPIRED",
@@ -30,11 +35,14 @@ _NAMES: Final[dict[int, str]] = {
     MessageState.ACCEPTED: "ACCEPTD",
     MessageState.UNKNOWN: "UNKNOWN",
     MessageState.REJECTED: "REJECTD",
+    MessageState.SKIPPED: "SKIPPED",
 }
+"""How receipts spell the states: as Appendix B, and those that SMPP 5.0 adds in as many letters."""
+
 _MEMBERS: Final = {int(state): state for state in MessageState}
 _STATES: Final[dict[str, int]] = {
     **{state.name: state for state in MessageState},
-    **{name: state for state, name in _NAMES.items()},
+    **{name: state for state, name in STATE_NAMES.items()},
     "ACKED": MessageState.ACCEPTED,
     "BUFFRED": MessageState.ENROUTE,
     "BUFFERD": MessageState.ENROUTE,
@@ -54,7 +62,12 @@ _PLAIN: Final = re.compile(
 _PLAIN_KEYS: Final = ("id", "submit", "done", "stat", "err")
 _ASCII: Final = methodcaller("decode", "ascii")
 
-_DECIMAL: Final = re.compile(r"[0-9]{1,31}", re.ASCII)
+_OPENING: Final = re.compile(
+    r"id: ?[^\s\0]{1,64}(?:\s(?:(?:sub|dlvrd): ?[0-9]{1,3}|(?:submit|done)[ _]?date: ?[0-9]{1,14}|stat: ?[A-Z]{2,16}"
+    r"|err: ?[0-9A-Z]{1,8}))+(?=\s*(?:text:|\0|$))",
+    re.IGNORECASE | re.ASCII,
+)
+
 _HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f]{1,31}", re.ASCII)  # 32 digits would be a UUID, which is no number
 
 
@@ -62,10 +75,10 @@ _HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f]{1,31}", re.ASCII)  # 32 digits wo
 class Receipt:
     """What one receipt says, as far as it says it.
 
-    Attributes: state: a MessageState, or the bare number of one that SMPP 3.4 lacks; None when not said or not known.
-        final: nothing more will come. state_name: as the receipt spells it, in capitals, or as Appendix B would.
-        error: the SMSC's own code. submit_date, done_date: raw, in an unknown time zone. network_error: the value of
-        network_error_code (5.3.2.31).
+    Attributes: state: a MessageState, or the bare number of one that SMPP lacks; None when not said or not known.
+        final: nothing more will come. state_name: as the receipt spells it, in capitals, or as STATE_NAMES does.
+        error: the SMSC's own code. submit_date, done_date: raw, in an unknown time zone. network_error: the octets of
+        network_error_code, for read_network_error.
     """
 
     message_id: str
@@ -78,6 +91,33 @@ class Receipt:
     network_error: bytes = b""
 
 
+class NetworkError(NamedTuple):
+    """Why a network did not deliver. network_type: 3 is GSM; 0: not said. code: of that network (5.3.2.31)."""
+
+    network_type: int
+    code: int
+
+
+class IdRule(StrEnum):
+    """What was done to the id of a receipt to get that of its response."""
+
+    EXACT = "exact"
+    CASE = "case"
+    ZEROS = "zeros"
+    """Leading zeros stripped or added; perhaps the case changed, too."""
+    DEC_TO_HEX = "dec_to_hex"
+    """The receipt's is decimal, the response's hexadecimal: what IdForm.HEX_TO_DEC says, looking the other way."""
+    HEX_TO_DEC = "hex_to_dec"
+    """The receipt's is hexadecimal, the response's decimal: IdForm.DEC_TO_HEX."""
+
+
+class Candidate(NamedTuple):
+    """One spelling that a response may have given an id, and how it was made from the receipt's."""
+
+    spelling: str
+    rule: IdRule
+
+
 def is_receipt(esm_class: int) -> bool:
     """Tell whether a deliver_sm is an SMSC delivery receipt (5.2.12)."""
     return esm_class & EsmClass.TYPE_MASK == EsmClass.RECEIPT
@@ -88,12 +128,31 @@ def is_intermediate(esm_class: int) -> bool:
     return esm_class & EsmClass.TYPE_MASK == EsmClass.INTERMEDIATE
 
 
-def parse(short_message: bytes, esm_class: int, tlvs: Iterable[tuple[int, bytes]]) -> Receipt | None:
+def looks_like_receipt(short_message: bytes) -> bool:
+    """Tell whether a text begins to the letter as a receipt does: for an SMSC that sends them with esm_class 0.
+
+    Anybody with a handset can write such a text: ask this only of a carrier known to do so. A user data header is to
+    be taken off before.
+
+    Returns: True when it opens with an id, and nothing but fields of a receipt, among them stat and done date, follow
+        up to the message's text or the end.
+    """
+    opening = _OPENING.match(_decode_head(short_message))
+    return opening is not None and {"stat", "done"} <= {key.lower() for key, _ in _FIELD.findall(opening[0])}
+
+
+def parse(
+    short_message: bytes,
+    esm_class: int,
+    tlvs: Iterable[tuple[int, bytes]],
+    final_states: Container[int] = FINAL_STATES,
+) -> Receipt | None:
     """Read a receipt from its TLVs, and what they lack from its text; never raises.
 
     It reads any deliver_sm: a handset can send such a text too, so ask is_receipt or is_intermediate first. data_coding
     is not asked, for many an SMSC gives the wrong one: the octets show whether they are ASCII or UTF-16BE.
 
+    Args: final_states: FINAL_STATES, and those more that this carrier sends last.
     Returns: None when there is no id, so nobody could say which message it speaks of.
     """
     values = dict(tlvs)
@@ -106,11 +165,11 @@ def parse(short_message: bytes, esm_class: int, tlvs: Iterable[tuple[int, bytes]
     said = values.get(Tag.MESSAGE_STATE, b"")
     if len(said) == 1 and said[0] != state:
         state = _MEMBERS.get(said[0], said[0])
-        name = _NAMES.get(state, "")
+        name = STATE_NAMES.get(state, "")
     return Receipt(
         message_id=message_id,
         state=state,
-        final=state in _FINAL,
+        final=state in final_states,
         state_name=name,
         error=fields.get("err", ""),
         submit_date=fields.get("submit", ""),
@@ -132,11 +191,23 @@ def format_receipt(receipt: Receipt, text: bytes = b"") -> bytes:
     return head.encode("ascii") + text[:20]
 
 
-def candidates(message_id: str, form: IdForm) -> tuple[str, ...]:
-    """List the spellings under which submit_sm_resp may have given the id that a receipt names, best first.
+def read_network_error(value: bytes) -> NetworkError | None:
+    """Read the value of network_error_code (5.3.2.31); some send three ASCII digits, without the type of network.
+
+    Returns: None when it is neither.
+    """
+    if len(value) != 3:
+        return None
+    if value.isdigit():  # 0x30 to 0x39 are no network types
+        return NetworkError(0, int(value))
+    return NetworkError(value[0], int.from_bytes(value[1:], "big"))
+
+
+def candidates(message_id: str, form: IdForm) -> Iterator[Candidate]:
+    """Make the spellings under which submit_sm_resp may have given the id that a receipt names, best first.
 
     The ids of submit_sm_resp are stored raw and found by equality, so this turns the receipt's spelling into all those
-    that are seen in the field:
+    that are seen in the field. They are made as they are asked for, since the first is mostly the one:
 
     - SAME: the id itself.
     - HEX_TO_DEC: responses hexadecimal, receipts decimal: hexadecimal in both cases, bare and padded to 8 and 10.
@@ -147,29 +218,39 @@ def candidates(message_id: str, form: IdForm) -> tuple[str, ...]:
 
     A number can be meant by more than one id: the caller takes the first that it knows and checks the destination.
 
-    Returns: 1 to 12 ids, without repetition; in a fixed form that the id does not have, the id itself.
+    Returns: 1 to 12, none twice; in a fixed form that the id does not have, the id itself.
     """
+    if form is IdForm.AUTO or form is IdForm.SAME:
+        yield Candidate(message_id, IdRule.EXACT)
     if form is IdForm.SAME:
-        return (message_id,)
-    decimal = _DECIMAL.fullmatch(message_id) is not None
-    hexadecimal = _HEXADECIMAL.fullmatch(message_id) is not None
-    found = []
-    if form is IdForm.AUTO and hexadecimal:
-        found += [message_id, message_id.upper(), message_id.lower(), *_respell(message_id.lstrip("0") or "0")]
-    if form in (IdForm.AUTO, IdForm.HEX_TO_DEC) and decimal:
-        found += _respell(f"{int(message_id):X}")
-    if form in (IdForm.AUTO, IdForm.DEC_TO_HEX) and hexadecimal:
+        return
+    made = {message_id} if form is IdForm.AUTO else set()
+    for rule, spellings in _derive(message_id, form):
+        for spelling in spellings:
+            if spelling not in made:
+                made.add(spelling)
+                yield Candidate(spelling, rule)
+    if not made:
+        yield Candidate(message_id, IdRule.EXACT)
+
+
+def _derive(message_id: str, form: IdForm) -> Iterator[tuple[IdRule, Iterable[str]]]:
+    if not _HEXADECIMAL.fullmatch(message_id):
+        return
+    if form is IdForm.AUTO:
+        yield IdRule.CASE, (message_id.upper(), message_id.lower())
+        yield IdRule.ZEROS, _respell(message_id.lstrip("0") or "0")
+    if form is not IdForm.DEC_TO_HEX and message_id.isdecimal():
+        yield IdRule.DEC_TO_HEX, _respell(f"{int(message_id):X}")
+    if form is not IdForm.HEX_TO_DEC:
         number = str(int(message_id, 16))
-        found += [number, number.zfill(10)]
-    return tuple(dict.fromkeys(found)) or (message_id,)
+        yield IdRule.HEX_TO_DEC, (number, number.zfill(10))
 
 
-def _respell(digits: str) -> list[str]:
-    return [
-        spelling
-        for padded in (digits, digits.zfill(8), digits.zfill(10))
-        for spelling in (padded.upper(), padded.lower())
-    ]
+def _respell(digits: str) -> Iterator[str]:
+    for padded in (digits, digits.zfill(8), digits.zfill(10)):
+        yield padded.upper()
+        yield padded.lower()
 
 
 def _read_c_octets(value: bytes) -> str:
@@ -185,10 +266,16 @@ def _read_fields(octets: bytes, esm_class: int) -> Mapping[str, str]:
 
 
 def _scan_fields(octets: bytes, esm_class: int) -> Mapping[str, str]:
-    _, body = split_udh(octets, esm_class)
-    head = body[:_LONGEST_HEAD].removeprefix(b"\xfe\xff")
-    text = head.decode("utf-16-be", "replace") if head[:1] == b"\0" else head.decode("latin-1")
+    concat, body = split_udh(octets, esm_class | EsmClass.UDHI)
+    if concat is None and not esm_class & EsmClass.UDHI:  # some leave a part's header there without the bit
+        body = octets
     fields: dict[str, str] = {}
-    for key, value in _FIELD.findall(text):
-        fields.setdefault(key.lower(), value)
+    for key, value in _FIELD.findall(_decode_head(body)):
+        if key:
+            fields.setdefault(key.lower(), value)
     return fields
+
+
+def _decode_head(body: bytes) -> str:
+    head = body[:_LONGEST_HEAD].removeprefix(b"\xfe\xff")
+    return head.decode("utf-16-be", "replace") if head[:1] == b"\0" else head.decode("latin-1")

@@ -8,17 +8,26 @@ from typing import Final
 MAX_RELATIVE_SECONDS: Final = 31 * 86_400
 """Longest relative time we write: whole months mean a different length to every SMSC."""
 
-_QUARTER_MINUTES: Final = 15
+MAX_QUARTERS: Final = 48
+"""Farthest a clock may be from UTC, in quarter hours: half a day."""
+
+_QUARTER_SECONDS: Final = 900
+_RECEIPT_DATE: Final = re.compile(r"[0-9]{10}(?:[0-9]{2})?")
 _TIME: Final = re.compile(r"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d)(\d\d)([-+R])", re.ASCII)
 
 
-def absolute(unix_seconds: float) -> str:
-    """Write a point in time as YYMMDDhhmmsst00+: in UTC, cut to tenths of a second.
+def absolute(unix_seconds: float, quarters: int = 0) -> str:
+    """Write a point in time as YYMMDDhhmmsstnnp, cut to tenths of a second.
 
-    Raises: ValueError: not in the years 2000 to 2099, the only ones two digits can mean here.
+    Args: quarters: quarter hours that the clock it is written by is ahead of UTC, -48..48; 36 in Japan.
+    Raises: ValueError: no such clock, or by it not in the years 2000 to 2099, the only ones two digits can mean here.
     """
-    at = _moment(unix_seconds)
-    return f"{at:%y%m%d%H%M%S}{at.microsecond // 100_000}00+"
+    if not -MAX_QUARTERS <= quarters <= MAX_QUARTERS:
+        raise ValueError(f"a clock is {MAX_QUARTERS} quarter hours from UTC at most, not {quarters}")
+    at = _moment(unix_seconds + quarters * _QUARTER_SECONDS)
+    day, time = at.year % 100 * 10_000 + at.month * 100 + at.day, at.hour * 10_000 + at.minute * 100 + at.second
+    sign = "-" if quarters < 0 else "+"
+    return f"{day:06}{time:06}{at.microsecond // 100_000}{abs(quarters):02}{sign}"  # by strftime it takes 1 us more
 
 
 def relative(seconds: float) -> str:
@@ -59,6 +68,23 @@ def receipt_date(unix_seconds: float, *, seconds: bool = False) -> str:
     return _moment(unix_seconds).strftime("%y%m%d%H%M%S" if seconds else "%y%m%d%H%M")
 
 
+def parse_receipt_date(text: str, quarters: int) -> float | None:
+    """Read a date as receipts spell it: YYMMDDhhmm, YYMMDDhhmmss, or YYYYMMDDhhmmss (SMPP 3.4, Appendix B).
+
+    Args: quarters: quarter hours that the SMSC's clock is ahead of UTC, for a receipt does not say it; 36 in Japan.
+    Returns: seconds since 1970; None for zeros and all else that is no date of the years 2000 to 2099; never raises.
+    """
+    digits = text[2:] if len(text) == 14 and text.startswith("20") else text
+    if not _RECEIPT_DATE.fullmatch(digits):
+        return None
+    year, month, day, hour, minute, second = (int(digits[at : at + 2] or 0) for at in range(0, 12, 2))
+    try:
+        at = datetime(2000 + year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return None
+    return at.timestamp() - quarters * _QUARTER_SECONDS
+
+
 def _moment(unix_seconds: float) -> datetime:
     try:
         at = datetime.fromtimestamp(unix_seconds, UTC)
@@ -71,9 +97,9 @@ def _moment(unix_seconds: float) -> datetime:
 
 def _at(numbers: list[int], sign: str) -> float:
     year, month, day, hour, minute, second, tenth, quarters = numbers
-    if quarters > 48:
-        raise ValueError(f"the offset from UTC is 0 to 48 quarter hours, not {quarters}")
-    offset = timedelta(minutes=_QUARTER_MINUTES * (quarters if sign == "+" else -quarters))
+    if quarters > MAX_QUARTERS:
+        raise ValueError(f"the offset from UTC is 0 to {MAX_QUARTERS} quarter hours, not {quarters}")
+    offset = timedelta(seconds=_QUARTER_SECONDS * (quarters if sign == "+" else -quarters))
     at = datetime(2000 + year, month, day, hour, minute, second, tenth * 100_000, timezone(offset))
     return at.timestamp()
 

@@ -3,57 +3,122 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from protocol import receipt
-from protocol.constants import IdForm, MessageState, Tag
-from protocol.receipt import Receipt, candidates, format_receipt, is_intermediate, is_receipt, parse
+from protocol.codec import decode, encode
+from protocol.constants import DataCoding, IdForm, MessageState, Tag
+from protocol.pdu import DeliverSm
+from protocol.receipt import (
+    FINAL_STATES,
+    STATE_NAMES,
+    Candidate,
+    IdRule,
+    NetworkError,
+    Receipt,
+    candidates,
+    format_receipt,
+    is_intermediate,
+    is_receipt,
+    looks_like_receipt,
+    parse,
+    read_network_error,
+)
 
 DELIVERED = Receipt("0123456789", MessageState.DELIVERED, True, "DELIVRD", "000", "2612011200", "2612011201")
 PLAIN = (
     b"id:0123456789 sub:001 dlvrd:001 submit date:2612011200 done date:2612011201 stat:DELIVRD err:000 "
     b"text:Your code is 1234567"
 )
-HEADER = bytes.fromhex("050003840101")
+HEADER, HEADER_16 = bytes.fromhex("050003840101"), bytes.fromhex("06080484010101")
 BARE = Receipt("77", None, False)
+FAILED = Receipt("77", MessageState.UNDELIVERABLE, True, "FAILED", "", "", "0000000000")
 IDS = st.text(st.sampled_from("0123456789abcdefABCDEF-"), min_size=1, max_size=64)
+
+
+def changed(old: bytes, new: bytes) -> bytes:
+    """Spell the plain receipt differently."""
+    assert old in PLAIN
+    return PLAIN.replace(old, new)
 
 
 @pytest.mark.parametrize(
     ("octets", "expected"),
     [
-        (PLAIN, DELIVERED),
-        (PLAIN.replace(b"text:", b"Text:"), DELIVERED),
-        (PLAIN.replace(b" text:Your code is 1234567", b""), DELIVERED),
-        (PLAIN.replace(b"sub:001 dlvrd:001 ", b""), DELIVERED),
-        (b"ID:0123456789 SUBMIT DATE:2612011200 Done Date:2612011201 Stat:delivrd ERR:000 TEXT:x", DELIVERED),
-        (PLAIN.replace(b"submit date", b"submit_date").replace(b"done date", b"donedate"), DELIVERED),
-        (PLAIN.replace(b" ", b"\n", 3), DELIVERED),
-        (PLAIN.replace(b"id:", b"id: ").replace(b"stat:", b"stat: "), DELIVERED),
-        (PLAIN + b" stat:UNDELIV id:999 err:555", DELIVERED),
-        (PLAIN.replace(b"text:", b"stat:UNDELIV id:999 "), DELIVERED),
-        (PLAIN.replace(b"id:0123456789 ", b"").replace(b" text:", b" id:0123456789 text:id:5"), DELIVERED),
-        (PLAIN[: PLAIN.index(b"text")] + "text:id:9 電報".encode("utf-16-be"), DELIVERED),
-        (PLAIN.decode().encode("utf-16-be"), DELIVERED),
-        (b"\xfe\xff" + PLAIN.decode().encode("utf-16-be"), DELIVERED),
-        ((PLAIN.decode() + "電報🙂").encode("utf-16-be")[:-1], DELIVERED),
-        (PLAIN.replace(b"2612011201", b"261201120130"), replace(DELIVERED, done_date="261201120130")),
-        (PLAIN.replace(b"err:000", b"err:0012"), replace(DELIVERED, error="0012")),
-        (PLAIN.replace(b"err:000 ", b""), replace(DELIVERED, error="")),
-        (PLAIN.replace(b"0123456789", b"a1:b2-c3", 1), replace(DELIVERED, message_id="a1:b2-c3")),
-        (b"id:77 stat:FAILED done date:0000000000", Receipt("77", 5, True, "FAILED", "", "", "0000000000")),
-        (b"id:77 stat:DELIVRD\0", Receipt("77", 2, True, "DELIVRD")),
-        (b"id:77", BARE),
-        (b"id:77 stat: err:1", replace(BARE, error="1")),
-        (b"id:77 stat:SOMETHINGNEW", replace(BARE, state_name="SOMETHINGNEW")),
+        pytest.param(PLAIN, DELIVERED, id="as Appendix B"),
+        pytest.param(
+            changed(b"2612011201", b"261201120130"), replace(DELIVERED, done_date="261201120130"), id="12 digits"
+        ),
+        pytest.param(
+            changed(b"2612011201", b"20261201120130"), replace(DELIVERED, done_date="20261201120130"), id="14 digits"
+        ),
+        pytest.param(
+            changed(b"2612011201", b"0000000000"), replace(DELIVERED, done_date="0000000000"), id="date of zeros"
+        ),
+        pytest.param(
+            changed(b"DELIVRD", b"FAILED"), replace(DELIVERED, state=5, state_name="FAILED"), id="FAILED, in 6 letters"
+        ),
+        pytest.param(b"id:77 stat:FAILED done date:0000000000", FAILED, id="FAILED, little more"),
+        pytest.param(changed(b"text:", b"Text:"), DELIVERED, id="Text:"),
+        pytest.param(changed(b"text:", b"TEXT:"), DELIVERED, id="TEXT:"),
+        pytest.param(changed(b" text:Your code is 1234567", b""), DELIVERED, id="no text"),
+        pytest.param(changed(b"err:000", b"err:0012"), replace(DELIVERED, error="0012"), id="err of 4 digits"),
+        pytest.param(changed(b"err:000 ", b""), replace(DELIVERED, error=""), id="no err"),
+        pytest.param(changed(b"sub:001 dlvrd:001 ", b""), DELIVERED, id="no sub, no dlvrd"),
+        pytest.param(
+            changed(b"submit date", b"submit_date").replace(b"done date", b"donedate"), DELIVERED, id="keys joined"
+        ),
+        pytest.param(
+            b"ID:0123456789 SUBMIT DATE:2612011200 Done Date:2612011201 Stat:delivrd ERR:000 TEXT:x",
+            DELIVERED,
+            id="case",
+        ),
+        pytest.param(
+            b"stat:DELIVRD err:000 done date:2612011201 submit date:2612011200 id:0123456789 text:id:5",
+            DELIVERED,
+            id="another order",
+        ),
+        pytest.param(changed(b"id:", b"id: ").replace(b"stat:", b"stat: "), DELIVERED, id="spaces before values"),
+        pytest.param(changed(b"id:0123456789", b"  id:  0123456789  "), DELIVERED, id="spaces around the id"),
+        pytest.param(PLAIN.replace(b" ", b"\n", 3), DELIVERED, id="lines"),
+        pytest.param(PLAIN + b"\0", DELIVERED, id="NUL after the text"),
+        pytest.param(changed(b" text:Your code is 1234567", b"\0"), DELIVERED, id="NUL after err"),
+        pytest.param(b"id:77 stat:DELIVRD\0", Receipt("77", 2, True, "DELIVRD"), id="NUL after stat"),
+        pytest.param(b"id:77\0", BARE, id="NUL after the id"),
+        pytest.param(b"id:77", BARE, id="no more than an id"),
+        pytest.param(b"id:77 stat: err:1", replace(BARE, error="1"), id="empty stat"),
+        pytest.param(b"id:77 stat:SOMETHINGNEW", replace(BARE, state_name="SOMETHINGNEW"), id="a state of their own"),
+        pytest.param(
+            changed(b"0123456789", b"a1:b2-c3"), replace(DELIVERED, message_id="a1:b2-c3"), id="colon in the id"
+        ),
+        pytest.param(PLAIN + b" stat:UNDELIV id:999 err:555", DELIVERED, id="the message speaks of receipts"),
+        pytest.param(changed(b"text:", b"stat:UNDELIV id:999 "), DELIVERED, id="the first of two counts"),
+        pytest.param(PLAIN.decode().encode("utf-16-be"), DELIVERED, id="UTF-16BE"),
+        pytest.param(b"\xfe\xff" + PLAIN.decode().encode("utf-16-be"), DELIVERED, id="UTF-16BE with its mark"),
+        pytest.param((PLAIN.decode() + "電報🙂").encode("utf-16-be")[:-1], DELIVERED, id="UTF-16BE, cut"),
+        pytest.param(
+            PLAIN[: PLAIN.index(b"text")] + "text:id:9 電報".encode("utf-16-be"), DELIVERED, id="UTF-16BE after ASCII"
+        ),
     ],
 )
-def test_a_text_is_read_in_every_form_seen(octets: bytes, expected: Receipt) -> None:
-    assert parse(octets, 0x04, ()) == expected
-    assert parse(b"", 0x04, ((Tag.MESSAGE_PAYLOAD, octets),)) == expected
-    assert parse(HEADER + octets, 0x44, ()) == expected
-    assert parse(b"", 0x44, ((Tag.MESSAGE_PAYLOAD, HEADER + octets),)) == expected
+@pytest.mark.parametrize("header", [b"", HEADER, HEADER_16], ids=["no header", "8 bits", "16 bits"])
+def test_a_text_is_read_in_every_form_seen(octets: bytes, expected: Receipt, header: bytes) -> None:
+    assert parse(header + octets, 0x04, ()) == expected
+    assert parse(b"", 0x04, ((Tag.MESSAGE_PAYLOAD, header + octets),)) == expected
+    if header:
+        assert parse(header + octets, 0x44, ()) == expected
+        assert parse(b"", 0x44, ((Tag.MESSAGE_PAYLOAD, header + octets),)) == expected
+
+
+@pytest.mark.parametrize("data_coding", [0, DataCoding.LATIN1, DataCoding.UCS2, 0xF1])
+@pytest.mark.parametrize("encoding", ["ascii", "utf-16-be"])
+def test_data_coding_is_not_believed(data_coding: int, encoding: str) -> None:
+    octets = PLAIN.decode().encode(encoding)[:254]
+    sent = DeliverSm(esm_class=0x04, data_coding=data_coding, short_message=octets)
+    came, _, _ = decode(encode(sent, 1))
+    assert isinstance(came, DeliverSm)
+    assert parse(came.short_message, came.esm_class, came.tlvs) == DELIVERED
 
 
 @pytest.mark.parametrize(
@@ -73,6 +138,9 @@ def test_a_text_is_read_in_every_form_seen(octets: bytes, expected: Receipt) -> 
         ("BUFFRED", 1, False),
         ("BUFFERD", 1, False),
         ("FAILED", 5, True),
+        ("SCHEDLD", 0, False),
+        ("SCHEDULED", 0, False),
+        ("SKIPPED", 9, True),
         ("", None, False),
         ("NEWSTATE", None, False),
     ],
@@ -93,8 +161,9 @@ def test_a_state_by_name_is_final_or_not(name: str, state: int | None, final: bo
         (6, MessageState.ACCEPTED, False, "ACCEPTD"),
         (7, MessageState.UNKNOWN, False, "UNKNOWN"),
         (8, MessageState.REJECTED, True, "REJECTD"),
-        (0, 0, False, ""),
-        (9, 9, True, ""),
+        (0, MessageState.SCHEDULED, False, "SCHEDLD"),
+        (9, MessageState.SKIPPED, True, "SKIPPED"),
+        (10, 10, False, ""),
         (200, 200, False, ""),
     ],
 )
@@ -102,7 +171,108 @@ def test_a_state_by_number_needs_no_text(number: int, state: int, final: bool, n
     tlvs = ((Tag.RECEIPTED_MESSAGE_ID, b"33E95179\0"), (Tag.MESSAGE_STATE, bytes((number,))))
     read = parse(b"", 0x04, tlvs)
     assert read == Receipt("33E95179", state, final, name)
-    assert isinstance(read.state, MessageState) == (1 <= number <= 8)
+    assert isinstance(read.state, MessageState) == (number <= 9)
+
+
+def test_every_state_has_a_name_that_reads_back() -> None:
+    assert set(STATE_NAMES) == set(MessageState)
+    for state, name in STATE_NAMES.items():
+        assert parse(f"id:77 stat:{name}".encode(), 0x04, ()) == Receipt("77", state, state in FINAL_STATES, name)
+
+
+@pytest.mark.parametrize("state", [MessageState.ACCEPTED, MessageState.UNKNOWN])
+def test_a_carrier_may_have_more_states_that_are_final(state: MessageState) -> None:
+    octets, tlvs = f"id:77 stat:{STATE_NAMES[state]}".encode(), ((Tag.MESSAGE_STATE, bytes((state,))),)
+    for read in (parse(octets, 0x04, (), FINAL_STATES | {state}), parse(b"id:77", 0x04, tlvs, FINAL_STATES | {state})):
+        assert read is not None
+        assert read.final
+    for name in ("ENROUTE", "NEWSTATE", ""):
+        read = parse(f"id:77 stat:{name}".encode(), 0x04, (), FINAL_STATES | {state})
+        assert read is not None
+        assert not read.final
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        (b"\x03\x00\x22", NetworkError(3, 0x22)),
+        (b"\x08\x01\x02", NetworkError(8, 0x102)),
+        (b"\x00\xff\xff", NetworkError(0, 0xFFFF)),
+        (b"034", NetworkError(0, 34)),
+        (b"000", NetworkError(0, 0)),
+        (b"03A", NetworkError(0x30, 0x3341)),
+        (b"", None),
+        (b"\x03\x22", None),
+        (b"0034", None),
+        (b"\x03\x00\x00\x22", None),
+    ],
+)
+def test_a_network_error_is_read_in_both_forms_and_kept_raw(value: bytes, error: NetworkError | None) -> None:
+    assert read_network_error(value) == error
+    read = parse(b"id:77", 0x04, ((Tag.NETWORK_ERROR_CODE, value),))
+    assert read is not None
+    assert read.network_error == value
+
+
+@given(st.binary(max_size=4))
+def test_no_network_error_is_too_broken_to_be_read(value: bytes) -> None:
+    assert (read_network_error(value) is None) is (len(value) != 3)
+
+
+def test_an_id_with_spaces_or_a_nul_around_it_is_read_from_its_tlv() -> None:
+    for value in (b" 33E95179 \0", b"33E95179", b"  33E95179\0junk"):
+        assert parse(b"", 0x04, ((Tag.RECEIPTED_MESSAGE_ID, value),)) == Receipt("33E95179", None, False)
+
+
+SNIFFED = [
+    PLAIN,
+    changed(b"text:", b"Text:"),
+    changed(b"2612011201", b"20261201120130"),
+    changed(b"sub:001 dlvrd:001 ", b""),
+    changed(b" text:Your code is 1234567", b""),
+    changed(b" text:Your code is 1234567", b"\0"),
+    changed(b"err:000", b"err:00AF"),
+    b"ID: 77 DONE DATE:0000000000 STAT:FAILED",
+    PLAIN.decode().encode("utf-16-be"),
+]
+
+
+@pytest.mark.parametrize("octets", SNIFFED)
+def test_a_text_that_opens_like_a_receipt_is_known_by_it(octets: bytes) -> None:
+    assert looks_like_receipt(octets)
+    assert parse(octets, 0x00, ())
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"",
+        b"hello",
+        b" " + PLAIN,
+        b"Re: " + PLAIN,
+        HEADER + PLAIN,
+        b"id:77",
+        b"id:77 stat:DELIVRD",
+        b"id:77 done date:2612011201",
+        b"id:77 sub:001 dlvrd:001 submit date:2612011200 stat:DELIVRD text:done date:2612011201",
+        b"stat:DELIVRD done date:2612011201 id:77",
+        b"id: done date:2612011201 stat:DELIVRD",
+        b"id:77 done date:tomorrow stat:DELIVRD",
+        b"id:77 done date:2612011201 stat:DELIVRD!",
+        b"id:77 done date:2612011201 stat:DELIVRD err:000 is what it said",
+        b"id:77 hello done date:2612011201 stat:DELIVRD",
+        b"id:" + b"7" * 65 + b" done date:2612011201 stat:DELIVRD",
+        "電報 id:77 done date:2612011201 stat:DELIVRD".encode("utf-16-be"),
+    ],
+)
+def test_a_text_that_a_handset_may_write_does_not_look_like_a_receipt(octets: bytes) -> None:
+    assert not looks_like_receipt(octets)
+
+
+@given(st.binary(max_size=200), st.integers(0, 130))
+def test_no_octets_are_too_broken_to_be_sniffed_and_what_looks_like_a_receipt_is_one(octets: bytes, at: int) -> None:
+    for text in (octets, PLAIN[:at] + octets):
+        assert not looks_like_receipt(text) or parse(text, 0x00, ()) is not None
 
 
 def test_tlvs_win_over_the_text_and_leave_it_the_rest() -> None:
@@ -150,11 +320,8 @@ def test_no_octets_are_too_broken_to_be_parsed(octets: bytes, esm_class: int, tl
 
 @given(IDS, st.sampled_from(MessageState), st.integers(0, 9999), st.binary(max_size=40))
 def test_a_formatted_receipt_parses_to_itself(message_id: str, state: MessageState, error: int, text: bytes) -> None:
-    name = parse(b"id:1", 0x04, ((Tag.MESSAGE_STATE, bytes((state,))),))
-    assert name is not None
-    receipt = replace(
-        DELIVERED, message_id=message_id, state=state, final=name.final, state_name=name.state_name, error=f"{error:03}"
-    )
+    final, name = state in FINAL_STATES, STATE_NAMES[state]
+    receipt = replace(DELIVERED, message_id=message_id, state=state, final=final, state_name=name, error=f"{error:03}")
     octets = format_receipt(receipt, text)
     assert parse(octets, 0x04, ()) == receipt
     assert octets.endswith(b" text:" + text[:20])
@@ -185,61 +352,115 @@ def test_the_type_of_a_delivery_is_four_bits_of_esm_class(esm_class: int, receip
     assert (is_receipt(esm_class), is_intermediate(esm_class)) == (receipt, intermediate)
 
 
+def spellings(message_id: str, form: IdForm) -> list[str]:
+    """All candidates, without their rules."""
+    return [spelling for spelling, _ in candidates(message_id, form)]
+
+
 @pytest.mark.parametrize(
-    ("stored", "receipt", "form"),
+    ("stored", "receipt", "form", "rule"),
     [
-        ("33E95179", "870928761", IdForm.AUTO),
-        ("33E95179", "870928761", IdForm.HEX_TO_DEC),
-        ("33e95179", "0870928761", IdForm.AUTO),
-        ("0e999f21", "E999F21", IdForm.AUTO),
-        ("E999F21", "0e999f21", IdForm.AUTO),
-        ("0E999F21", "244948769", IdForm.HEX_TO_DEC),
-        ("000e999f21", "244948769", IdForm.AUTO),
-        ("870928761", "33e95179", IdForm.AUTO),
-        ("870928761", "33E95179", IdForm.DEC_TO_HEX),
-        ("0870928761", "33E95179", IdForm.DEC_TO_HEX),
-        ("0012345678", "12345678", IdForm.AUTO),
-        ("12345678", "0012345678", IdForm.AUTO),
-        ("AbCdEf12", "AbCdEf12", IdForm.AUTO),
-        ("ABCDEF12", "abcdef12", IdForm.AUTO),
-        ("0", "0000", IdForm.AUTO),
-        ("87C2A1B3F04D9E6655", "2504335138510073652821", IdForm.AUTO),
-        ("2504335138510073652821", "87c2a1b3f04d9e6655", IdForm.DEC_TO_HEX),
+        ("33E95179", "870928761", IdForm.AUTO, IdRule.DEC_TO_HEX),
+        ("33E95179", "870928761", IdForm.HEX_TO_DEC, IdRule.DEC_TO_HEX),
+        ("33e95179", "0870928761", IdForm.AUTO, IdRule.DEC_TO_HEX),
+        ("0e999f21", "E999F21", IdForm.AUTO, IdRule.ZEROS),
+        ("E999F21", "0e999f21", IdForm.AUTO, IdRule.ZEROS),
+        ("0E999F21", "244948769", IdForm.HEX_TO_DEC, IdRule.DEC_TO_HEX),
+        ("000e999f21", "244948769", IdForm.AUTO, IdRule.DEC_TO_HEX),
+        ("870928761", "33e95179", IdForm.AUTO, IdRule.HEX_TO_DEC),
+        ("870928761", "33E95179", IdForm.DEC_TO_HEX, IdRule.HEX_TO_DEC),
+        ("0870928761", "33E95179", IdForm.DEC_TO_HEX, IdRule.HEX_TO_DEC),
+        ("0012345678", "12345678", IdForm.AUTO, IdRule.ZEROS),
+        ("12345678", "0012345678", IdForm.AUTO, IdRule.ZEROS),
+        ("AbCdEf12", "AbCdEf12", IdForm.AUTO, IdRule.EXACT),
+        ("ABCDEF12", "abcdef12", IdForm.AUTO, IdRule.CASE),
+        ("0", "0000", IdForm.AUTO, IdRule.ZEROS),
+        ("87C2A1B3F04D9E6655", "2504335138510073652821", IdForm.AUTO, IdRule.DEC_TO_HEX),
+        ("2504335138510073652821", "87c2a1b3f04d9e6655", IdForm.DEC_TO_HEX, IdRule.HEX_TO_DEC),
+        ("2504335138510073652821", "2504335138510073652821", IdForm.AUTO, IdRule.EXACT),
+        ("2504335138510073652821", "0002504335138510073652821", IdForm.AUTO, IdRule.ZEROS),
     ],
 )
-def test_a_stored_id_is_found_by_the_spelling_of_its_receipt(stored: str, receipt: str, form: IdForm) -> None:
-    assert stored in candidates(receipt, form)
+def test_a_stored_id_is_found_by_the_spelling_of_its_receipt(
+    stored: str, receipt: str, form: IdForm, rule: IdRule
+) -> None:
+    assert Candidate(stored, rule) in candidates(receipt, form)
 
 
 @pytest.mark.parametrize(
     "message_id",
-    ["0f8fad5b-d9cb-469f-a165-70867728950e", "0F8FAD5BD9CB469FA16570867728950E", "12:34", "0x1F", "", "１２", "12 "],
+    [
+        "0f8fad5b-d9cb-469f-a165-70867728950e",
+        "0F8FAD5BD9CB469FA16570867728950E",
+        "01234567890123456789012345678901",
+        "12:34",
+        "0x1F",
+        "",
+        "１２",
+        "12 ",
+    ],
 )
 @pytest.mark.parametrize("form", IdForm)
 def test_an_id_that_is_no_number_stays_as_it_is(message_id: str, form: IdForm) -> None:
-    assert candidates(message_id, form) == (message_id,)
+    assert list(candidates(message_id, form)) == [(message_id, IdRule.EXACT)]
 
 
 def test_a_fixed_form_looks_for_nothing_else() -> None:
-    assert candidates("870928761", IdForm.SAME) == ("870928761",)
-    assert "870928761" not in candidates("870928761", IdForm.HEX_TO_DEC)
-    assert candidates("33E95179", IdForm.HEX_TO_DEC) == ("33E95179",)
-    assert candidates("33E95179", IdForm.DEC_TO_HEX) == ("870928761", "0870928761")
+    assert list(candidates("870928761", IdForm.SAME)) == [("870928761", IdRule.EXACT)]
+    assert "870928761" not in spellings("870928761", IdForm.HEX_TO_DEC)
+    assert list(candidates("33E95179", IdForm.HEX_TO_DEC)) == [("33E95179", IdRule.EXACT)]
+    assert list(candidates("33E95179", IdForm.DEC_TO_HEX)) == [
+        ("870928761", IdRule.HEX_TO_DEC),
+        ("0870928761", IdRule.HEX_TO_DEC),
+    ]
+
+
+def test_the_nearest_spelling_comes_first() -> None:
+    rules = [rule for _, rule in candidates("00123aB", IdForm.AUTO)]
+    assert rules == sorted(rules, key=list(IdRule).index)
+    assert spellings("aBcdef12", IdForm.AUTO)[:3] == ["aBcdef12", "ABCDEF12", "abcdef12"]
+    assert list(candidates("0255", IdForm.AUTO)) == [
+        ("0255", IdRule.EXACT),
+        ("255", IdRule.ZEROS),
+        ("00000255", IdRule.ZEROS),
+        ("0000000255", IdRule.ZEROS),
+        ("FF", IdRule.DEC_TO_HEX),
+        ("ff", IdRule.DEC_TO_HEX),
+        ("000000FF", IdRule.DEC_TO_HEX),
+        ("000000ff", IdRule.DEC_TO_HEX),
+        ("00000000FF", IdRule.DEC_TO_HEX),
+        ("00000000ff", IdRule.DEC_TO_HEX),
+        ("597", IdRule.HEX_TO_DEC),
+        ("0000000597", IdRule.HEX_TO_DEC),
+    ]
 
 
 @given(IDS, st.sampled_from(IdForm))
 def test_the_spellings_of_an_id_are_few_and_all_different(message_id: str, form: IdForm) -> None:
-    found = candidates(message_id, form)
+    found = spellings(message_id, form)
     assert 1 <= len(found) <= 12
     assert len(set(found)) == len(found)
     assert form not in (IdForm.AUTO, IdForm.SAME) or found[0] == message_id
 
 
-@given(st.integers(0, 2**64), st.sampled_from(["{:X}", "{:x}", "{:08X}", "{:08x}", "{:010x}"]))
+@given(IDS, st.sampled_from(IdForm))
+def test_a_spelling_is_what_its_rule_says(message_id: str, form: IdForm) -> None:
+    for spelling, rule in candidates(message_id, form):
+        obeyed = {
+            IdRule.EXACT: spelling == message_id,
+            IdRule.CASE: spelling.lower() == message_id.lower(),
+            IdRule.ZEROS: spelling.lstrip("0").lower() == message_id.lstrip("0").lower(),
+            IdRule.DEC_TO_HEX: message_id.isdecimal() and f"{int(message_id):x}" == spelling.lstrip("0").lower(),
+            IdRule.HEX_TO_DEC: spelling.isdecimal() and f"{int(spelling):x}" == message_id.lstrip("0").lower(),
+        }
+        assert obeyed[rule] or not spelling.strip("0")
+
+
+@given(st.integers(0, 10**25), st.sampled_from(["{:X}", "{:x}", "{:08X}", "{:08x}", "{:010x}"]))
 def test_hexadecimal_responses_are_found_from_decimal_receipts(number: int, spelling: str) -> None:
-    assert spelling.format(number) in candidates(str(number), IdForm.AUTO)
-    assert spelling.format(number) in candidates(f"{number:010}", IdForm.HEX_TO_DEC)
-    assert str(number) in candidates(spelling.format(number), IdForm.DEC_TO_HEX)
+    assert spelling.format(number) in spellings(str(number), IdForm.AUTO)
+    assert spelling.format(number) in spellings(f"{number:010}", IdForm.HEX_TO_DEC)
+    assert str(number) in spellings(spelling.format(number), IdForm.DEC_TO_HEX)
 
 
 @given(
@@ -256,6 +477,7 @@ def test_hexadecimal_responses_are_found_from_decimal_receipts(number: int, spel
     ),
     st.sampled_from([0x04, 0x44]),
 )
+@example({"id": "7", "sub": "1", "submit": "1", "done": "1", "stat": "DELIVRD", "err": "0", "text": "text:"}, 0x04)
 def test_the_quick_way_of_reading_a_receipt_reads_what_the_long_way_does(said: dict[str, str], esm_class: int) -> None:
     head = "id:{id} sub:{sub} dlvrd:001 submit date:{submit} done date:{done} stat:{stat} err:{err} {text}"
     octets = head.format(**said).encode("ascii")

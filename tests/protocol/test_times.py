@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.times import absolute, parse, receipt_date, relative
+from protocol.times import absolute, parse, parse_receipt_date, receipt_date, relative
 
 
 def moment(*when: int) -> float:
@@ -31,6 +31,33 @@ FIRST, LAST = moment(2000, 1, 1), moment(2099, 12, 31, 23, 59, 59)
 )
 def test_a_point_in_time_is_written_in_utc(at: float, text: str) -> None:
     assert absolute(at) == text
+
+
+@pytest.mark.parametrize(
+    ("at", "quarters", "text"),
+    [
+        (NOON, 36, "261201210000036+"),
+        (NOON + 0.5, 22, "261201173000522+"),
+        (NOON, -14, "261201083000014-"),
+        (NOON, 48, "261202000000048+"),
+        (NOON, -48, "261201000000048-"),
+        (FIRST - 3_600, 4, "000101000000004+"),
+    ],
+)
+def test_a_point_in_time_is_written_by_another_clock(at: float, quarters: int, text: str) -> None:
+    assert absolute(at, quarters) == text
+    assert parse(text, 0.0) == at
+
+
+@pytest.mark.parametrize("quarters", [-49, 49])
+def test_a_clock_farther_from_utc_than_half_a_day_is_refused(quarters: int) -> None:
+    with pytest.raises(ValueError, match="48 quarter hours from UTC at most"):
+        absolute(NOON, quarters)
+
+
+def test_a_time_that_another_clock_puts_into_the_next_century_is_refused() -> None:
+    with pytest.raises(ValueError, match="2000 to 2099"):
+        absolute(LAST, 4)
 
 
 @pytest.mark.parametrize("at", [FIRST - 1, LAST + 1, -1e20, 1e20, inf, nan])
@@ -61,9 +88,9 @@ def test_a_time_from_now_that_cannot_be_said_is_refused(seconds: float) -> None:
         relative(seconds)
 
 
-@given(st.floats(FIRST, LAST))
-def test_an_absolute_time_reads_back_to_the_tenth(at: float) -> None:
-    read = parse(absolute(at), 0.0)
+@given(st.floats(FIRST + 43_200, LAST - 43_200), st.integers(-48, 48))
+def test_an_absolute_time_reads_back_to_the_tenth(at: float, quarters: int) -> None:
+    read = parse(absolute(at, quarters), 0.0)
     assert read is not None
     assert -0.00001 <= at - read <= 0.10001
 
@@ -84,6 +111,8 @@ def test_a_relative_time_reads_back_to_the_second(seconds: float, now: int) -> N
         ("000100000000000R", moment(2027, 1, 1, 12)),
         ("010200000000000R", moment(2028, 2, 1, 12)),
         ("020610233429000R", moment(2029, 6, 12, 11, 34, 29)),
+        ("000031000000000R", NOON + 31 * 86_400),
+        ("991130235959000R", moment(2126, 12, 2, 11, 59, 59)),
         ("", None),
     ],
 )
@@ -127,3 +156,43 @@ def test_no_text_makes_more_than_a_value_error(text: str, now: float) -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(False, "2612011200"), (True, "261201120007")])
 def test_a_receipt_date_has_seconds_when_asked(seconds: bool, text: str) -> None:
     assert receipt_date(NOON + 7.9, seconds=seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("2612011200", NOON),
+        ("261201120007", NOON + 7),
+        ("20261201120007", NOON + 7),
+        ("2001011200", moment(2020, 1, 1, 12)),
+        ("0000000000", None),
+        ("000000000000", None),
+        ("00000000000000", None),
+        ("19991201120007", None),
+        ("2613011200", None),
+        ("2602301200", None),
+        ("261201120060", None),
+        ("26120112", None),
+        ("26120112000", None),
+        ("2612011200000000", None),
+        ("", None),
+        ("NONE", None),
+        ("2612011200\n", None),
+        ("26120112٠٠", None),
+        ("-612011200", None),
+    ],
+)
+def test_the_forms_of_a_receipt_date_are_read_and_nonsense_is_none(text: str, at: float | None) -> None:
+    assert parse_receipt_date(text, 0) == at
+
+
+@given(st.integers(int(FIRST), int(LAST)), st.integers(-48, 48))
+def test_a_receipt_date_reads_back_by_the_clock_of_its_smsc(local: int, quarters: int) -> None:
+    text, at = receipt_date(local, seconds=True), local - quarters * 900
+    assert parse_receipt_date(text, quarters) == parse_receipt_date(f"20{text}", quarters) == at
+    assert parse_receipt_date(receipt_date(local), quarters) == at - at % 60
+
+
+@given(st.text(max_size=15) | st.text("0123456789", max_size=15), st.integers())
+def test_no_receipt_date_is_too_broken_to_be_read(text: str, quarters: int) -> None:
+    parse_receipt_date(text, quarters)

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ROOMS := gateway protocol simulator config tests benchmarks
 
-.PHONY: demo test check bench format lock clean
+.PHONY: demo test check bench fuzz format lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/runtime  ## show one message of each kind go through, live
@@ -20,16 +20,36 @@ check: $(VENV)/dev  ## format, lint, types, walls
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/dev  ## messages per second, submit to delivered event
+bench: $(VENV)/dev  ## microseconds a PDU, beside other libraries; messages per second, submit to delivered event
+	$(BIN)/python -m benchmarks.codec
 	$(BIN)/python -m benchmarks.gateway
+
+fuzz: $(VENV)/fuzz  ## octets that nobody would send, for FUZZ_SECONDS; not part of CI
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+FUZZ_SECONDS ?= 600
 
 format: $(VENV)/dev
 	$(BIN)/ruff format $(ROOMS)
 	$(BIN)/ruff check --fix $(ROOMS)
 
-lock: $(VENV)/dev  ## renew both lock files from pyproject.toml
+docs: $(VENV)/runtime  ## draw docs/protocol.md from the tables
+	$(BIN)/python -m protocol > docs/protocol.md
+
+coverage: $(VENV)/dev  ## each file of protocol/ covered, branches too, by its own test file alone
+	@for file in protocol/*.py; do \
+		name=$$(basename $$file .py | tr -d _); \
+		if [ $$name = init ] || [ $$name = link ]; then continue; fi; \
+		$(BIN)/coverage run --data-file=.coverage.$$name -m pytest -q -p no:cacheprovider tests/protocol/test_$$name*.py >.coverage.log \
+			|| { cat .coverage.log; exit 1; }; \
+		$(BIN)/coverage report --data-file=.coverage.$$name --include=$$file --fail-under=100 --show-missing >.coverage.log \
+			|| { cat .coverage.log; exit 1; }; \
+		rm -f .coverage.$$name .coverage.log; \
+	done; echo "protocol: each file 100 % by its own tests"
+
+lock: $(VENV)/dev  ## renew the lock files from pyproject.toml
 	$(BIN)/pip-compile $(LOCK_FLAGS) --build-deps-for editable --output-file requirements.lock pyproject.toml
 	$(BIN)/pip-compile $(LOCK_FLAGS) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	$(BIN)/pip-compile $(LOCK_FLAGS) --extra fuzz --constraint requirements.lock --output-file requirements-fuzz.lock pyproject.toml
 LOCK_FLAGS := --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links --no-emit-options
 
@@ -42,6 +62,10 @@ $(VENV)/runtime: requirements.lock pyproject.toml
 
 $(VENV)/dev: $(VENV)/runtime requirements-dev.lock
 	$(PIP) install --require-hashes -r requirements-dev.lock
+	touch $@
+
+$(VENV)/fuzz: $(VENV)/runtime requirements-fuzz.lock
+	$(PIP) install --require-hashes -r requirements-fuzz.lock
 	touch $@
 
 clean:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, TypeAlias, TypeVar
+from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 
 from config.addresses import Address, TcpAddress, UnixAddress, parse_address, parse_endpoint, parse_host
 from config.wording import CONFLICT
-from protocol.constants import BindType, Coding, Concatenation, IdForm, Lane
+from protocol.constants import BindType, Coding, Concatenation, Fold, IdForm, Lane
 
 T = TypeVar("T")
 
@@ -136,6 +136,22 @@ def _find(path: Path, validation: ValidationInfo) -> Path:
     return path
 
 
+def _check_body_coding(coding: Coding) -> Coding:
+    if coding is Coding.AUTO:
+        raise ValueError("must be a coding, not a choice between two")
+    return coding
+
+
+def _check_data_coding(key: str) -> str:
+    try:
+        number = int(key, 0)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 255:
+        raise ValueError("must be a number of 0..255, as 8 or 0x08")
+    return key
+
+
 def _check_many(items: tuple[T, ...]) -> tuple[T, ...]:
     if not items:
         raise conflict("must not be empty")
@@ -167,6 +183,12 @@ Messages: TypeAlias = Annotated[int, between(1, 1_000_000)]
 
 BindTypeName: TypeAlias = Annotated[BindType, _lax]
 CodingName: TypeAlias = Annotated[Coding, _lax]
+BodyCodingName: TypeAlias = Annotated[Coding, _lax, AfterValidator(_check_body_coding)]
+"""A coding that octets can be in: any but auto."""
+DataCodingKey: TypeAlias = Annotated[str, AfterValidator(_check_data_coding)]
+"""TOML's keys are texts: a number of 0..255 spelled as 8 or 0x08."""
+FinalStateName: TypeAlias = Literal["accepted", "unknown"]
+FoldName: TypeAlias = Annotated[Fold, _lax]
 ConcatenationName: TypeAlias = Annotated[Concatenation, _lax]
 IdFormName: TypeAlias = Annotated[IdForm, _lax]
 LaneName: TypeAlias = Annotated[Lane, _lax]

@@ -96,6 +96,10 @@ class GatewaySettings(Table):
     """New messages above which another commit of the store is begun, 1..1000000."""
     join_timeout: Annotated[float, between(1, 86_400)] = 300.0
     """Seconds a long message from a handset waits for its other parts, 1..86400; then what came is told."""
+    reference_hold: Annotated[float, between(60, 604_800)] = 259_200.0
+    """Seconds the reference of a long message is not used again for the same sender and number, 60..604800."""
+    reference_pairs: Messages = 200_000
+    """Pairs of sender and number whose references are counted, 1..1000000; of more, the one idle longest is dropped."""
     max_fragments: Messages = 10_000
     """Long messages from handsets that wait for parts, 1..1000000; of more, the oldest is told as it is."""
 

@@ -16,7 +16,8 @@ from protocol.constants import BindType, Status, status_name, status_text
 from protocol.errors import TextError
 from protocol.events import Answered, BindRefused, Bound, Closed, Event, LateAnswer, Refused, Requested, Unanswered
 from protocol.link import Link, connect, explain
-from protocol.pdu import BindReceiver, BindTransceiver, BindTransmitter, DeliverSm, DeliverSmResp, Pdu, SubmitSmResp
+from protocol.operations import DataSm
+from protocol.pdu import RESPONSES, BindReceiver, BindTransceiver, BindTransmitter, DeliverSm, Pdu, SubmitSmResp
 from protocol.session import Limits, Session
 from protocol.states import Role, State
 
@@ -54,7 +55,7 @@ class Bind:
         """Taken and not yet written, though they count as sent; the first may be the rest of a message."""
         self._marking: list[Part] = []
         """Taken; they go when the mark that they are being sent is on disk."""
-        self._deliveries: list[tuple[DeliverSm, int]] = []
+        self._deliveries: list[tuple[DeliverSm, int, type[Pdu]]] = []
         """Read and not yet kept, with their sequence numbers."""
         self._keeping = 0
         """Deliveries that are being kept."""
@@ -138,8 +139,8 @@ class Bind:
         for event in events:
             if isinstance(event, Answered):
                 self._settle(event, now)
-            elif isinstance(event, Requested) and isinstance(event.pdu, DeliverSm):  # an ESME is asked nothing else
-                self._deliveries.append((event.pdu, event.sequence_number))
+            elif isinstance(event, Requested):
+                self._deliveries.append((_delivery(event.pdu), event.sequence_number, RESPONSES[event.pdu.id]))
             else:
                 self._note(event, now)
         self._wake.set()
@@ -307,18 +308,26 @@ class Bind:
                 await self._delivered.wait()
             batch, self._deliveries = self._deliveries, []
             self._keeping = len(batch)
-            pdus, core = [pdu for pdu, _ in batch], self.carrier.core
+            pdus, core = [pdu for pdu, _, _ in batch], self.carrier.core
             try:
                 statuses = await self.carrier.keep(pdus)
             finally:
                 if session.state is State.CLOSED:
                     core.incoming.unanswered(self.carrier.name, pdus, core.clock())
-            for (_, sequence_number), status in zip(batch, statuses, strict=True):
-                session.respond(sequence_number, DeliverSmResp(), status)
+            for (_, sequence_number, response), status in zip(batch, statuses, strict=True):
+                session.respond(sequence_number, response(), status)
             self._keeping = 0
             link.flush()
             self._kept.set()
             self._changed.set()
+
+
+def _delivery(pdu: Pdu) -> DeliverSm:
+    """What the SMSC hands over, a data_sm in the form of a deliver_sm; an ESME is asked nothing else (2.3)."""
+    if isinstance(pdu, DeliverSm):
+        return pdu
+    assert isinstance(pdu, DataSm)
+    return DeliverSm(**{name: getattr(pdu, name) for name, _ in DataSm.row})
 
 
 def _request(settings: "BindSettings") -> Pdu:

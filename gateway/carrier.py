@@ -1,7 +1,8 @@
 """One account at one carrier: its throttle, its binds, and what its receipts and messages make of ours."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
@@ -10,14 +11,21 @@ from gateway.settle import CHECKED_DIGITS, describe_receipt
 from gateway.throttle import Throttle
 from protocol import receipt as receipts
 from protocol import times
-from protocol.constants import IdForm, Npi, Status, Ton
+from protocol.constants import Concatenation, EsmClass, IdForm, MessageState, Npi, Status, Tag, Ton
 from protocol.errors import TextError
+from protocol.joining import split_udh
 from protocol.pdu import DeliverSm, SubmitSm
+from protocol.receipt import IdRule
+from protocol.tags import find_tlv
 from protocol.text import cut, user_data
 
 if TYPE_CHECKING:
     from config.settings import BindSettings
     from gateway.core import Core
+
+
+_NOBODY: Final = (None, IdRule.EXACT)
+_NOTHING: Final = (None, 0)
 
 
 class Carrier:
@@ -33,7 +41,11 @@ class Carrier:
         self.bound = 0
         """Binds that are up and may submit."""
         self._profile = core.profiles[name]
+        self._bits = 8 if self._profile.concatenation is Concatenation.UDH8 else 16
         self._id_form = core.settings.profile_of(name).message_id
+        habits = core.settings.profile_of(name)
+        self._by_text = habits.receipts_by_text
+        self._final_states = receipts.FINAL_STATES | {MessageState[state.upper()] for state in habits.final_states}
         self._spelled_alike = self._id_form in (IdForm.AUTO, IdForm.SAME)
 
     def bind_up(self) -> None:
@@ -58,6 +70,8 @@ class Carrier:
         if made is None or message.cut_for != self.name:
             made = message.cut = cut(message.text, self._profile)
             message.cut_for = self.name
+        if len(made.pieces) > 1 and message.reference is None:
+            message.reference = self.core.references.take(message.sender, message.to, self._bits, self.core.clock())
         if len(message.parts) != len(made.pieces):
             if any(part.state is not PartState.WAITING for part in message.parts):
                 raise TextError("too_long", "the profile has changed since a part of it was sent")
@@ -76,7 +90,7 @@ class Carrier:
         """Make the submit_sm of a part (SMPP 3.4, 4.4.1)."""
         message = part.message
         assert message.cut is not None
-        user = user_data(message.cut, part.n, message.key, self._profile)
+        user = user_data(message.cut, part.n, message.reference or 0, self._profile)
         ton, npi, source = _source(message.sender, bind)
         return SubmitSm(  # by position, in the order of the table: by name it takes 0.4 us more
             b"",
@@ -106,9 +120,10 @@ class Carrier:
         Returns: the command_status to answer each delivery with.
         """
         told, incoming = [], False
+        deliveries = self._show_receipts(deliveries)
         for pdu in deliveries:
             if receipts.is_receipt(pdu.esm_class):
-                receipt = receipts.parse(pdu.short_message, pdu.esm_class, pdu.tlvs)
+                receipt = receipts.parse(pdu.short_message, pdu.esm_class, pdu.tlvs, self._final_states)
                 described = receipt and describe_receipt(receipt)
                 if described:
                     told.append((pdu, described))
@@ -125,38 +140,58 @@ class Carrier:
 
     def _settle(self, pdu: DeliverSm, receipt: dict[str, Any], now: float) -> bool:
         """Settle a receipt whose part is in memory."""
-        find, message_id = self.core.outstanding.find, receipt["message_id"]
+        find, message_id, rule = self.core.outstanding.find, receipt["message_id"], IdRule.EXACT
         part = find(self.name, message_id) if self._spelled_alike else None
         if part is None or not _concerns(pdu, part.message):
-            found = (find(self.name, candidate) for candidate in receipts.candidates(message_id, self._id_form))
-            part = next((each for each in found if each and _concerns(pdu, each.message)), None)
+            made = receipts.candidates(message_id, self._id_form)
+            found = ((find(self.name, each.spelling), each.rule) for each in made)
+            part, rule = next(((part, rule) for part, rule in found if part and _concerns(pdu, part.message)), _NOBODY)
         if part is None:
             return False
+        self._count(rule)
         self.core.settler.received(part, receipt, now)
         return True
+
+    def _count(self, rule: IdRule) -> None:
+        self.counts.matched[rule] = self.counts.matched.get(rule, 0) + 1
+
+    def _show_receipts(self, deliveries: Sequence[DeliverSm]) -> Sequence[DeliverSm]:
+        """Mark what reads as a receipt and says nothing of itself, if this carrier is known to send such."""
+        if not self._by_text:
+            return deliveries
+        shown = []
+        for pdu in deliveries:
+            body = split_udh(pdu.short_message or find_tlv(pdu.tlvs, Tag.MESSAGE_PAYLOAD) or b"", pdu.esm_class)[1]
+            silent = not pdu.esm_class & EsmClass.TYPE_MASK and receipts.looks_like_receipt(body)
+            shown.append(replace(pdu, esm_class=pdu.esm_class | EsmClass.RECEIPT) if silent else pdu)
+        return shown
 
     async def _settle_from_disk(self, told: Sequence[tuple[DeliverSm, dict[str, Any]]]) -> None:
         """Settle receipts whose parts have left memory; keep those that no part on disk answers to."""
         core = self.core
         async with core.outstanding.on_disk:
             ids = {
-                id_: None for _, receipt in told for id_ in receipts.candidates(receipt["message_id"], self._id_form)
+                each.spelling: None
+                for _, receipt in told
+                for each in receipts.candidates(receipt["message_id"], self._id_form)
             }
             found = await core.store.find_parts(self.name, list(ids))
             copies = {message.key: core.outstanding.live.get(message.key, message) for message, _ in found.values()}
             for pdu, receipt in told:
                 if self._settle(pdu, receipt, core.clock()):  # its answer came while we were reading
                     continue
-                candidates = receipts.candidates(receipt["message_id"], self._id_form)
-                for message, n in (found[id_] for id_ in candidates if id_ in found):
-                    if _concerns(pdu, message) and n <= len(copies[message.key].parts):
+                candidates = list(receipts.candidates(receipt["message_id"], self._id_form))
+                for id_, rule in candidates:
+                    message, n = found.get(id_, _NOTHING)
+                    if message and _concerns(pdu, message) and n <= len(copies[message.key].parts):
+                        self._count(rule)
                         core.settler.received(copies[message.key].parts[n - 1], receipt, core.clock())
                         break
                 else:
                     self.counts.receipts_early += 1
                     ends = pdu.source_addr, pdu.destination_addr
                     about = [address[-CHECKED_DIGITS:].decode("latin-1") for address in ends]
-                    core.settler.keep_early(self.name, candidates, {**receipt, "about": about})
+                    core.settler.keep_early(self.name, [id_ for id_, _ in candidates], {**receipt, "about": about})
 
 
 def _source(sender: str, bind: "BindSettings") -> tuple[int, int, bytes]:

@@ -13,6 +13,7 @@ from gateway.outstanding import Outstanding
 from gateway.routing import Router
 from gateway.settle import Settler
 from gateway.store import Store
+from protocol.references import References
 from protocol.text import Profile
 
 
@@ -28,6 +29,7 @@ class Core:
     incoming: Incoming
     router: Router
     profiles: dict[str, Profile]
+    references: References
     counts: Counts
     clock: Callable[[], float]
     """Unix seconds."""
@@ -57,11 +59,24 @@ def build(
     settler = Settler(settings, store, lanes, outstanding)
     settler.counts, settler.chance = counts, chance
     profiles = {name: text_profile(settings, name) for name in settings.carriers}
-    incoming, router = Incoming(settings, store, counts), Router(settings.routes)
-    return Core(settings, store, lanes, outstanding, settler, incoming, router, profiles, counts, clock, chance)
+    incoming, router = Incoming(settings, store, counts, profiles), Router(settings.routes)
+    references = References(settings.gateway.reference_pairs, settings.gateway.reference_hold)
+    shared = settler, incoming, router, profiles, references
+    return Core(settings, store, lanes, outstanding, *shared, counts, clock, chance)
 
 
 def text_profile(settings: Settings, carrier: str) -> Profile:
     """How a carrier wants its texts, as the protocol room asks for it."""
     wanted = settings.profile_of(carrier)
-    return Profile(wanted.coding, wanted.concatenation, wanted.part_units, wanted.part_septets, wanted.max_parts)
+    return Profile(
+        wanted.coding,
+        wanted.concatenation,
+        wanted.part_units,
+        wanted.part_septets,
+        wanted.part_octets,
+        wanted.max_parts,
+        wanted.table,
+        wanted.short_charset,
+        wanted.short_units,
+        frozenset(wanted.folds),
+    )

@@ -72,13 +72,14 @@ class _Gathering(Collector):
         counts: Mapping[str, CarrierCounts] = self._gateway.core.counts.carriers
         for field, (name, text) in _CARRIER_COUNTERS.items():
             yield _counter_by(name, text, "carrier", {carrier: getattr(c, field) for carrier, c in counts.items()})
-        refused = CounterMetricFamily(
-            "denpo_parts_refused", "Parts that the carrier refused", labels=["carrier", "status"]
+        refused = {
+            name: {status_name(status): n for status, n in each.refused.items()} for name, each in counts.items()
+        }
+        yield _counter_by_two("parts_refused", "Parts that the carrier refused", "status", refused)
+        matched = {name: each.matched for name, each in counts.items()}
+        yield _counter_by_two(
+            "receipts_matched", "Receipts whose part was found, by how the id differs", "rule", matched
         )
-        for carrier, each in counts.items():
-            for status, count in each.refused.items():
-                refused.add_metric([carrier, status_name(status)], count)
-        yield refused
 
     def _binds(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("denpo_bind_up", "1 while the bind is bound", labels=["carrier", "bind"])
@@ -98,6 +99,14 @@ def _counter(name: str, text: str, value: int) -> Metric:
 
 def _gauge(name: str, text: str, value: int) -> Metric:
     return GaugeMetricFamily(f"denpo_{name}", text, value=value)
+
+
+def _counter_by_two(name: str, text: str, label: str, values: Mapping[str, Mapping[str, int]]) -> Metric:
+    family = CounterMetricFamily(f"denpo_{name}", text, labels=["carrier", label])
+    for carrier, counts in values.items():
+        for value, count in counts.items():
+            family.add_metric([carrier, value], count)
+    return family
 
 
 def _counter_by(name: str, text: str, label: str, values: Mapping[str, int]) -> Metric:

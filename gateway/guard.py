@@ -12,9 +12,10 @@ from config.fields import SENDER
 from config.settings import ON_UNKNOWN, OnUnknown
 from gateway.message import Message, State
 from gateway.numbers import NumberError, normalise_number
-from protocol.constants import Lane
+from protocol.constants import Coding, Lane
 from protocol.errors import SmppError, TextError
-from protocol.text import Profile, cut, normalise
+from protocol.normalise import explain_coding, normalise
+from protocol.text import Profile, cut
 from protocol.upstream import pack
 
 if TYPE_CHECKING:
@@ -84,10 +85,16 @@ class Guard:
         sender = self._sender(client, asked)
         number = normalise_number(to)
         plan = self._plan(number, sender, client, lane, asked)
-        body = normalise(text)
+        plain = normalise(text)
+        body = plain.text
         profile = self._profile(plan, asked)
         made = cut(body, profile)
         message = Message(0, client, id_, number, sender, body, lane, plan.spelled, made.coding.value, made.units)
+        if profile.folds:
+            plain.warnings += normalise(body, profile.folds).warnings
+        if made.coding is Coding.UCS2 and profile.coding is Coding.AUTO:
+            plain.warnings += explain_coding(body)
+        message.warnings = plain.warnings or None
         message.total, message.cut, message.cut_for = len(made.pieces), made, plan.carriers[0]
         message.on_unknown = ON_UNKNOWN[lane]
         if len(asked) > 3:

@@ -4,7 +4,7 @@ No I/O of its own: everything is noted with the store, to be on disk with its ne
 answered. Times are Unix seconds.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from math import inf
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from protocol import alphabets
 from protocol import receipt as receipts
-from protocol.constants import Status, Tag
+from protocol.constants import Coding, Status, Tag
 from protocol.joining import Concat, Joiner, read_sar, split_udh
-from protocol.text import decode_body
+from protocol.text import coding_of, decode_body
 from protocol.upstream import pack
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from gateway.metrics import Counts
     from gateway.store import Place, Store
     from protocol.pdu import DeliverSm
+    from protocol.text import Profile
 
 REDELIVERY_SECONDS: Final = 600.0
 """How long a delivery that was kept and not answered for is recognised when it comes again."""
@@ -67,10 +69,13 @@ class Incoming:
     the same octet for octet, if it comes within REDELIVERY_SECONDS, is taken for it and not told.
     """
 
-    def __init__(self, settings: "Settings", store: "Store", counts: "Counts") -> None:
+    def __init__(
+        self, settings: "Settings", store: "Store", counts: "Counts", profiles: "Mapping[str, Profile]"
+    ) -> None:
         gateway = settings.gateway
         self._store = store
         self._counts = counts
+        self._codings = {name: profile.data_codings for name, profile in profiles.items()}
         self._joiner = Joiner[bytes](gateway.join_timeout, gateway.max_fragments)
         self._unanswered = _Expected()
         self._clients: dict[str, str] = {}
@@ -118,7 +123,7 @@ class Incoming:
             return Status.RX_R_APPN
         if self._unanswered and self._unanswered.take(_digest(carrier, pdu), now):
             return Status.ROK
-        concat, body = _read(pdu)
+        concat, body = self._read(carrier, pdu)
         width = concat.width if concat else 0
         way = _Way(client, carrier, pdu.source_addr, pdu.destination_addr, pdu.data_coding, width)
         if concat:
@@ -144,7 +149,7 @@ class Incoming:
 
     def _tell(self, way: _Way, bodies: Collection[bytes], now: float, missing: int = 0) -> None:
         octets = b"".join(bodies)  # first, for a character may be cut between two parts
-        text = decode_body(octets, way.data_coding)
+        text = decode_body(octets, way.data_coding, self._codings[way.carrier])
         event = {
             "type": "incoming",
             "at": now,
@@ -158,6 +163,14 @@ class Incoming:
             event["missing"] = missing
         self._counts.events["incoming"] = self._counts.events.get("incoming", 0) + 1
         self._store.emit(way.client, pack(event))
+
+    def _read(self, carrier: str, pdu: "DeliverSm") -> tuple[Concat | None, bytes]:
+        octets = _octets(pdu)
+        concat, body = split_udh(octets, pdu.esm_class)
+        coding = coding_of(pdu.data_coding, self._codings[carrier])
+        if coding is Coding.GSM7_PACKED:  # each part is padded for itself, so it must be unpacked for itself
+            body = alphabets.unwrap(body, coding, len(octets) - len(body))
+        return concat or read_sar(pdu.tlvs), body
 
     def _warn(self, carrier: str, now: float) -> None:
         if now - self._warned.get(carrier, -inf) >= WARN_SECONDS:
@@ -195,11 +208,6 @@ class _Expected:
 def is_incoming(esm_class: int) -> bool:
     """Tell whether a deliver_sm is from a handset: neither a receipt nor an intermediate notification (5.2.12)."""
     return not receipts.is_receipt(esm_class) and not receipts.is_intermediate(esm_class)
-
-
-def _read(pdu: "DeliverSm") -> tuple[Concat | None, bytes]:
-    concat, body = split_udh(_octets(pdu), pdu.esm_class)
-    return concat or read_sar(pdu.tlvs), body
 
 
 def _octets(pdu: "DeliverSm") -> bytes:

@@ -110,6 +110,8 @@ class Message:
     """Tries that the carrier refused for the moment."""
     repeated: bool = False
     """It may have been sent twice."""
+    reference: int | None = None
+    """What a handset joins its parts by; given when they are first made ready to be sent, and kept for every repeat."""
     parts: list[Part] = field(default_factory=list)
     cut: Cut | None = None
     """The encoded parts while they are needed: made at the acceptance, dropped when sent."""
@@ -143,7 +145,7 @@ def pack_body(message: Message) -> bytes:
 def pack_life(message: Message) -> bytes:
     """Pack what changes about a message, for the store."""
     parts = [(part.state, part.carrier_id, part.status, part.at, part.receipt) for part in message.parts]
-    return pack((message.carrier, message.attempts, parts))
+    return pack((message.carrier, message.attempts, parts, message.reference))
 
 
 def unpack(row: tuple[Any, ...]) -> Message:
@@ -155,14 +157,17 @@ def unpack(row: tuple[Any, ...]) -> Message:
     for name, value in zip(_BODY[3:], values, strict=True):
         setattr(message, name, value)
     message.state, message.due, message.repeated = State(state), due or 0.0, bool(repeated)
-    message.carrier, message.attempts, parts = unpack_life(life)
+    message.carrier, message.attempts, parts, message.reference = unpack_life(life)
     message.parts = [Part(message, n, PartState(part[0]), *part[1:]) for n, part in enumerate(parts, 1)]
     return message
 
 
-def unpack_life(life: bytes | None) -> tuple[str, int, list[Any]]:
-    """Read what `pack_life` wrote, None for a message that nothing has happened to: carrier, attempts, parts."""
-    return ("", 0, []) if life is None else msgpack.unpackb(life)
+def unpack_life(life: bytes | None) -> tuple[str, int, list[Any], int | None]:
+    """Read what `pack_life` wrote, None for a message that nothing has happened to.
+
+    Returns: carrier, attempts, parts, reference.
+    """
+    return ("", 0, [], None) if life is None else msgpack.unpackb(life)
 
 
 LANES: Final = tuple(Lane)

@@ -17,6 +17,8 @@ class CarrierCounts:
     receipts: int = 0
     receipts_early: int = 0
     """Receipts whose message was not known when they came."""
+    matched: dict[str, int] = field(default_factory=dict)
+    """Receipts whose part was found, by what was done to their id to find it."""
     incoming: int = 0
     """Parts of messages from handsets, with those that were refused or came again."""
     incoming_unrouted: int = 0

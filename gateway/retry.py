@@ -3,7 +3,7 @@
 from enum import Enum, auto
 from typing import Final
 
-from protocol.constants import Status
+from protocol.statuses import StatusClass, status_class
 
 
 class Action(Enum):
@@ -19,33 +19,16 @@ class Action(Enum):
     """Refused for good."""
 
 
-_ACTIONS: Final[dict[int, Action]] = {
-    Status.RTHROTTLED: Action.PAUSE,
-    Status.RMSGQFUL: Action.PAUSE,
-    Status.RINVBNDSTS: Action.REBIND,
-    Status.RSYSERR: Action.RETRY,
-    Status.RX_T_APPN: Action.RETRY,
-    Status.RSUBMITFAIL: Action.RETRY,
-    Status.RSERTYPUNAVAIL: Action.RETRY,
-    Status.RDELIVERYFAILURE: Action.RETRY,
-    Status.RUNKNOWNERR: Action.RETRY,
-    Status.RINVCMDLEN: Action.RETRY,
-    Status.RINVCMDID: Action.RETRY,
+_ACTIONS: Final = {
+    StatusClass.THROTTLE: Action.PAUSE,
+    StatusClass.SESSION: Action.REBIND,
+    StatusClass.PERMANENT: Action.REJECT,
 }
-
-_REFUSALS: Final = (
-    *((0x01, 0x01), (0x06, 0x07), (0x0A, 0x0B), (0x15, 0x15), (0x33, 0x34), (0x40, 0x40), (0x42, 0x44)),
-    *((0x48, 0x51), (0x54, 0x55), (0x61, 0x63), (0x65, 0x66), (0xC0, 0xC4), (0x100, 0x106)),
-)
-"""Ranges of statuses that will be the same next time: about the addresses, the fields or the account."""
 
 
 def decide(status: int) -> Action:
     """Say what to do about a status; one that nobody has documented is tried again, as most vendors' are passing."""
-    action = _ACTIONS.get(status)
-    if action is not None:
-        return action
-    return Action.REJECT if any(first <= status <= last for first, last in _REFUSALS) else Action.RETRY
+    return _ACTIONS.get(status_class(status), Action.RETRY)
 
 
 def backoff(failures: int, least: float, most: float, chance: float) -> float:

@@ -45,7 +45,9 @@ _RECEIPTS: Final[dict[int | None, PartState]] = {
     MessageState.DELETED: PartState.UNDELIVERED,
     MessageState.UNDELIVERABLE: PartState.UNDELIVERED,
     MessageState.REJECTED: PartState.UNDELIVERED,
-    9: PartState.UNDELIVERED,  # SKIPPED, of SMPP 5.0
+    MessageState.SKIPPED: PartState.UNDELIVERED,
+    MessageState.ACCEPTED: PartState.DELIVERED,  # these two only where the carrier's profile calls them final
+    MessageState.UNKNOWN: PartState.UNDELIVERED,
 }
 """What a final receipt makes of its part."""
 
@@ -266,8 +268,7 @@ def _details(message: Message, kind: str) -> dict[str, Any]:
 
 def describe_receipt(receipt: "Receipt") -> dict[str, Any] | None:
     """Make of a receipt what is stored and told; None when it is not final, so that nothing is to be done."""
-    outcome = _RECEIPTS.get(receipt.state)
-    if outcome is None:
+    if not receipt.final:
         return None
     return {
         "message_id": receipt.message_id,
@@ -275,5 +276,5 @@ def describe_receipt(receipt: "Receipt") -> dict[str, Any] | None:
         "error": receipt.error,
         "submit_date": receipt.submit_date,
         "done_date": receipt.done_date,
-        "outcome": outcome.name,
+        "outcome": _RECEIPTS[receipt.state].name,
     }

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
-from protocol.constants import DataCoding, EsmClass, Tag
+from protocol.constants import EsmClass, Tag
 from protocol.joining import Concat, Joiner, read_sar, split_udh
 from protocol.pdu import SubmitSm, find_tlv
-from protocol.text import decode_body
+from protocol.text import coding_of, decode_body
 
 JOIN_SECONDS: Final = 3600.0
 """How long the first part of a message waits for the others."""
@@ -18,14 +18,6 @@ MAX_OPEN: Final = 10_000
 
 MAX_TLV_OCTETS: Final = 64 * 1024 * 1024
 """Optional parameters kept: one message_payload may be as long as five hundred short messages (SMPP 3.4, 5.3.2.32)."""
-
-_CODINGS: Final[dict[int, str]] = {
-    DataCoding.DEFAULT: "gsm7",
-    DataCoding.IA5: "ascii",
-    DataCoding.OCTETS: "octets",
-    DataCoding.LATIN1: "latin1",
-    DataCoding.UCS2: "ucs2",
-}
 
 
 @dataclass(slots=True, eq=False)
@@ -140,7 +132,7 @@ def describe(index: int, part: Part) -> dict[str, Any]:
         "destination": _show(submit.destination_addr),
         "esm_class": submit.esm_class,
         "data_coding": submit.data_coding,
-        "coding": _CODINGS.get(submit.data_coding, f"0x{submit.data_coding:02X}"),
+        "coding": coding_of(submit.data_coding) or f"0x{submit.data_coding:02X}",
         "octets": (submit.short_message or octets).hex(),
         "text": decode_body(octets, submit.data_coding),
         "concatenation": concat and {"reference": concat.reference, "total": concat.total, "number": concat.number},

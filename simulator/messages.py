@@ -5,30 +5,25 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-from protocol.constants import Coding, Concatenation, DataCoding, EsmClass, MessageState, Npi, Tag, Ton
+from protocol.constants import DATA_CODINGS, Coding, Concatenation, DataCoding, EsmClass, MessageState, Npi, Tag, Ton
 from protocol.pdu import DeliverSm, SubmitSm
-from protocol.receipt import Receipt, format_receipt
+from protocol.receipt import STATE_NAMES, Receipt, format_receipt
 from protocol.text import Profile, cut, user_data
 from protocol.times import receipt_date
 from simulator.behaviour import Outcome
-
-STATE_WORDS: Final = {
-    MessageState.ENROUTE: "ENROUTE",
-    MessageState.DELIVERED: "DELIVRD",
-    MessageState.EXPIRED: "EXPIRED",
-    MessageState.DELETED: "DELETED",
-    MessageState.UNDELIVERABLE: "UNDELIV",
-    MessageState.ACCEPTED: "ACCEPTD",
-    MessageState.UNKNOWN: "UNKNOWN",
-    MessageState.REJECTED: "REJECTD",
-}
-"""How Appendix B of SMPP 3.4 spells the states."""
 
 MAX_PARTS: Final = 255
 """As many as the header of a part can count (3GPP TS 23.040, 9.2.3.24.1)."""
 
 QUOTED_OCTETS: Final = 20
 """How much of the message a receipt repeats (SMPP 3.4, Appendix B)."""
+
+_NUMBERS: Final = {
+    Coding.GSM7_PACKED: DataCoding.DEFAULT,
+    Coding.CP932: DataCoding.PICTOGRAM,
+    Coding.EUC_JP: DataCoding.JIS,
+}
+"""data_coding of the codings for which SMPP has none, as they are seen in the field."""
 
 _NUMBER: Final = re.compile(r"\+?[0-9]{1,20}", re.ASCII)
 _SECONDS_A_MINUTE: Final = 60
@@ -57,7 +52,10 @@ def incoming_pdus(incoming: Incoming, reference: int) -> list[DeliverSm]:
 
     Raises: TextError: it cannot be carried.
     """
-    profile = Profile(coding=incoming.coding, concatenation=Concatenation.UDH8, max_parts=MAX_PARTS)
+    codings = dict(DATA_CODINGS)
+    if incoming.coding in _NUMBERS:
+        codings[_NUMBERS[incoming.coding]] = incoming.coding
+    profile = Profile(incoming.coding, Concatenation.UDH8, max_parts=MAX_PARTS, data_codings=codings)
     pieces = cut(incoming.text, profile)
     parts = [user_data(pieces, number, reference, profile) for number in range(1, len(pieces.pieces) + 1)]
     return [
@@ -106,7 +104,7 @@ def _receipt_words(submitted: int, done: int, state: MessageState, error: str) -
         "",
         state,
         final=True,
-        state_name=STATE_WORDS[state],
+        state_name=STATE_NAMES[state],
         error=error,
         submit_date=receipt_date(submitted * _SECONDS_A_MINUTE),
         done_date=receipt_date(done * _SECONDS_A_MINUTE),

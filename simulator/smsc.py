@@ -5,6 +5,7 @@ handed over, and one flush sends it all. No task, timeout or log line belongs to
 """
 
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
@@ -13,7 +14,7 @@ from typing import Any, Final, TypeAlias
 import structlog
 import trio
 
-from protocol.constants import CommandId, Status, Tag, status_name
+from protocol.constants import VERSION_34, CommandId, Status, Tag, status_name
 from protocol.events import Answered, Closed, Event, Refused, Requested, Unanswered
 from protocol.link import Link
 from protocol.pdu import RESPONSES, BindReceiver, BindTransceiver, BindTransmitter, DeliverSm, SubmitSm, SubmitSmResp
@@ -170,6 +171,8 @@ class Connection:
                     self._submit(event.pdu, event.sequence_number, now)
                 elif isinstance(event.pdu, _Bind):
                     self._bind(event.pdu, event.sequence_number)
+                else:
+                    self._refuse(event.pdu.id, event.sequence_number, Status.RINVCMDID)
             elif type(event) is Answered and not event.status:
                 outbox.settle(event.tag)
             elif isinstance(event, Answered | Unanswered):
@@ -216,7 +219,8 @@ class Connection:
         outcome = smsc.behaviour.receipt(submit, now)
         if outcome:
             submit = replace(submit, tlvs=()) if submit.tlvs else submit  # a long payload must not wait here too
-            make = partial(receipt_pdu, submit, answer.message_id, outcome, (at, outcome.due + smsc.epoch))
+            made = partial(receipt_pdu, submit, answer.message_id, outcome, (at, outcome.due + smsc.epoch))
+            make = made if self.session.peer_version >= VERSION_34 else partial(_plain, made)
             smsc.outbox.add(Delivery(smsc.outbox.receipts, self.system_id, self.session, make), outcome.due)
 
     def _bind(self, bind: _Bind, sequence_number: int) -> None:
@@ -247,6 +251,10 @@ class Connection:
     def _leave(self, closed: Closed) -> None:
         self._smsc.outbox.leave(self.system_id, self.session, closed.unanswered)
         log.info("closed", session=self.number, system_id=_show(self.system_id), reason=closed.reason)
+
+
+def _plain(make: Callable[[], DeliverSm]) -> DeliverSm:
+    return replace(make(), tlvs=())
 
 
 def _same(pdu: DeliverSm) -> DeliverSm:

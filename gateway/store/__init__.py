@@ -123,6 +123,9 @@ class Store(Protocol):
     async def forget_stale_early(self, before: float) -> None:
         """Forget early receipts that came before a time (Unix seconds) and found no message."""
 
+    async def references(self, limit: int) -> list[tuple[str, str, int]]:
+        """(sender, number, reference) of the newest long messages that a handset may still wait for, oldest first."""
+
     async def count_waiting(self) -> list[tuple[int, int]]:
         """(lane number, waiting messages)."""
 

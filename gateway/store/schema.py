@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 SCHEMA: Final = """
 CREATE TABLE messages (
@@ -22,12 +22,14 @@ CREATE TABLE messages (
     due REAL,
     report INTEGER NOT NULL,
     repeated INTEGER NOT NULL,
+    long INTEGER NOT NULL,
     body BLOB NOT NULL,
     life BLOB
 ) STRICT;
 CREATE UNIQUE INDEX ids ON messages (client, id);
 CREATE INDEX waiting ON messages (plan, lane, key) WHERE state = 2;
 CREATE INDEX sending ON messages (key) WHERE state = 4;
+CREATE INDEX long ON messages (key) WHERE long AND state BETWEEN 4 AND 7;
 CREATE INDEX due ON messages (due, key) WHERE due IS NOT NULL;
 CREATE TABLE carrier_ids (
     carrier TEXT NOT NULL,
@@ -115,7 +117,7 @@ class Rows:
         return made
 
 
-ADD: Final = Rows("INSERT INTO messages VALUES", 11, "ON CONFLICT DO NOTHING")
+ADD: Final = Rows("INSERT INTO messages VALUES", 12, "ON CONFLICT DO NOTHING")
 SAVE: Final = Rows(
     "UPDATE messages SET state = v.column2, due = v.column3, repeated = v.column4, life = v.column5 FROM (VALUES",
     5,

@@ -169,6 +169,12 @@ class SqliteStore:
         """The parts of handsets' messages, oldest first: rows of a place, a body, and its time."""
         return await self._fetch("SELECT * FROM fragments ORDER BY at")
 
+    async def references(self, limit: int) -> list[tuple[str, str, int]]:
+        """(sender, number, reference) of the newest long messages that a handset may still wait for, oldest first."""
+        query = f"SELECT {sql.COLUMNS} FROM messages WHERE long AND state BETWEEN 4 AND 7 ORDER BY key DESC LIMIT ?"
+        found = [unpack(row) for row in await self._fetch(query, limit)]
+        return [(each.sender, each.to, each.reference) for each in reversed(found) if each.reference is not None]
+
     async def count_waiting(self) -> list[tuple[int, int]]:
         """(lane number, waiting messages)."""
         return await self._fetch(f"SELECT lane, count(*) FROM messages WHERE state = {State.WAITING:d} GROUP BY lane")
@@ -276,7 +282,8 @@ def _lock_folder(folder: Path) -> int:
 def _row(message: Message) -> tuple[Any, ...]:
     lane, report = LANE_NUMBERS[message.lane], message.on_unknown is OnUnknown.REPORT
     which = message.key, message.client, message.id, lane, message.plan
-    return *which, message.state, message.due or None, report, message.repeated, pack_body(message), None
+    life = message.state, message.due or None, report, message.repeated
+    return *which, *life, message.total > 1, pack_body(message), None
 
 
 def _life_row(message: Message) -> tuple[Any, ...]:

@@ -163,7 +163,7 @@ PLANTS: list[tuple[Loc, object, str]] = [
     (
         ("profiles", "r"),
         {"concatenation": "udh", "part_units": 67},
-        "profiles.r.concatenation: must be 'udh8', 'udh16', 'sar' or 'payload', is 'udh'",
+        "profiles.r.concatenation: must be 'udh8', 'udh16', 'sar', 'payload' or 'large', is 'udh'",
     ),
     # unknown keys
     (("gatewya",), {}, "gatewya: is not a known key (did you mean gateway?)"),

@@ -148,8 +148,8 @@ class Line:
         self.session.respond(taken.sequence, SubmitSmResp(message_id), status)
         self.link.flush()
 
-    def deliver(self, pdu: DeliverSm) -> int:
-        """Send a deliver_sm; returns its sequence number."""
+    def deliver(self, pdu: Pdu) -> int:
+        """Send a deliver_sm or a data_sm; returns its sequence number."""
         sequence = self.session.request(pdu, trio.current_time())
         self.link.flush()
         return sequence

@@ -214,6 +214,13 @@ class FakeStore:
         await self._take_time()
         return sorted(((*place, *kept) for place, kept in self.fragment_rows.items()), key=itemgetter(-1))
 
+    async def references(self, limit: int) -> list[tuple[str, str, int]]:
+        """(sender, number, reference) of the newest long messages that a handset may still wait for, oldest first."""
+        await self._take_time()
+        found = [unpack(row) for row in self.disk.values() if State.SENDING <= row[5] <= State.REPORTED]
+        long = [(each.sender, each.to, each.reference) for each in found if each.reference is not None]
+        return long[-limit:]
+
     async def count_waiting(self) -> list[tuple[int, int]]:
         """(lane number, waiting messages)."""
         await self._take_time()

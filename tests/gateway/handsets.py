@@ -32,11 +32,16 @@ def handset(
 class Room:
     """Incoming alone, on a disk of memory."""
 
-    def __init__(self, *plants: tuple[Loc, object], store: FakeStore | None = None) -> None:
+    def __init__(
+        self,
+        *plants: tuple[Loc, object],
+        store: FakeStore | None = None,
+        profile: Profile = Profile(),  # noqa: B008
+    ) -> None:
         self._plants = plants
         self.store = store or FakeStore()
         self.counts = Counts(carriers={"alpha": CarrierCounts(), "beta": CarrierCounts()})
-        self.incoming = Incoming(settings(*plants), self.store, self.counts)
+        self.incoming = Incoming(settings(*plants), self.store, self.counts, {"alpha": profile, "beta": Profile()})
 
     def take(self, *pdus: DeliverSm, at: float = NOW, carrier: str = "alpha") -> list[int]:
         """Take deliveries; returns the statuses of their answers."""

@@ -1,11 +1,15 @@
 """A carrier account: what its receipts make of messages, whichever way and whenever they come."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import trio
 from trio.testing import MockClock
 
+from protocol.constants import Tag
+from protocol.joining import split_udh
+from protocol.operations import DataSm
 from protocol.pdu import DeliverSm
 from tests.gateway.builders import LONG, bind_table, message, opened, settle
 from tests.gateway.carriers import receipt
@@ -53,6 +57,50 @@ async def test_a_receipt_that_is_not_final_changes_nothing(
         assert await line.answered(line.deliver(receipt(b"1", state=state))) == 0
         assert await line.answered(line.deliver(receipt(b"1"))) == 0
         await house.wait_events("submitted", "delivered")
+
+
+@pytest.mark.parametrize(("state", "kind"), [(b"ACCEPTD", "delivered"), (b"UNKNOWN", "undelivered")])
+async def test_a_carrier_may_have_final_states_of_its_own(
+    tmp_path: Path, autojump_clock: MockClock, state: bytes, kind: str
+) -> None:
+    async with opened(
+        tmp_path, {"profiles.own.final_states": ["accepted", "unknown"], "carriers.alpha.profile": "own"}
+    ) as house:
+        caller = await house.greet()
+        house.start_binds()
+        line = await house.smsc.wait_bound(0)
+        await caller.submit(message("a"))
+        await house.wait_events("submitted")
+        line.deliver(receipt(b"1", state=state))
+        await house.wait_events("submitted", kind)
+
+
+@pytest.mark.parametrize("by_text", [True, False])
+async def test_a_text_is_a_receipt_only_where_the_carrier_sends_them_so(
+    tmp_path: Path, autojump_clock: MockClock, by_text: bool
+) -> None:
+    async with opened(tmp_path, {"profiles.own.receipts_by_text": by_text, "carriers.alpha.profile": "own"}) as house:
+        caller = await house.greet()
+        house.start_binds()
+        line = await house.smsc.wait_bound(0)
+        await caller.submit(message("a"))
+        await house.wait_events("submitted")
+        line.deliver(replace(receipt(b"1"), esm_class=0))
+        await house.wait_events("submitted", "delivered" if by_text else "incoming")
+
+
+async def test_how_ids_differ_is_counted(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with opened(tmp_path) as house:
+        caller = await house.greet()
+        house.start_binds()
+        line = await house.smsc.wait_bound(0)
+        house.smsc.reply = lambda taken: (0, b"%X" % (255 + house.smsc.taken.index(taken)))
+        await caller.submit(message("a"), message("b"))
+        await house.wait_events("submitted", "submitted")
+        for id_ in (b"FF", b"256"):
+            await line.answered(line.deliver(receipt(id_)))
+        await house.wait_events("submitted", "submitted", "delivered", "delivered")
+    assert house.core.counts.carriers["alpha"].matched == {"exact": 1, "dec_to_hex": 1}
 
 
 async def test_a_delivery_is_answered_only_when_what_it_brings_is_on_disk(
@@ -240,6 +288,42 @@ async def test_a_long_message_is_delivered_only_when_all_its_parts_are(
         await house.wait_events("submitted", "delivered" if state == b"DELIVRD" else "undelivered")
         [status] = await caller.look("status", "a")
     assert [(part["n"], part["carrier_id"]) for part in status["parts"]] == [(1, "1"), (2, "2"), (3, "3")]
+
+
+async def test_long_messages_of_one_pair_have_references_of_their_own_through_a_restart(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    for ids in (("a", "b"), ("c",)):
+        async with opened(tmp_path) as house:
+            caller = await house.greet()
+            house.start_binds()
+            await caller.submit(*(message(id_, LONG) for id_ in ids))
+            await house.wait_events(*["submitted"] * len(ids))
+            taken = [split_udh(each.submit.short_message, each.submit.esm_class)[0] for each in house.smsc.taken]
+        references = [each.reference for each in taken if each]
+        assert len(references) == 3 * len(ids)
+        assert all(len(set(references[n : n + 3])) == 1 for n in range(0, len(references), 3))
+        if ids == ("a", "b"):
+            first = references[::3]
+            assert (first[0] + 1) % 256 == first[1]
+        else:
+            assert references[0] == (first[1] + 1) % 256
+
+
+async def test_what_a_carrier_hands_over_by_data_sm_is_kept_and_answered_as_such(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with opened(tmp_path) as house:
+        caller = await house.greet()
+        house.start_binds()
+        line = await house.smsc.wait_bound(0)
+        await caller.submit(message("a"))
+        await house.wait_events("submitted")
+        told = receipt(b"1")
+        payload = ((int(Tag.MESSAGE_PAYLOAD), told.short_message),)
+        data = DataSm(source_addr=told.source_addr, destination_addr=told.destination_addr, esm_class=4, tlvs=payload)
+        assert await line.answered(line.deliver(data)) == 0
+        await house.wait_events("submitted", "delivered")
 
 
 async def test_a_message_without_a_receipt_ends_with_submitted(tmp_path: Path, autojump_clock: MockClock) -> None:

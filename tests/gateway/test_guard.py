@@ -122,6 +122,26 @@ def test_the_text_is_normalised_before_it_is_counted_and_kept() -> None:
     assert (made.text, made.units) == ("a\nb", 3)
 
 
+def test_what_normalising_changed_is_told_as_warnings() -> None:
+    made = accept(asked(text="か\u3099\u200b"))
+    assert made.text == "が"
+    assert made.warnings is not None
+    assert [warning.split()[:2] for warning in made.warnings] == [["composed", "U+304B"], ["removed", "U+200B"]]
+    assert accept(asked()).warnings is None
+
+
+def test_a_look_alike_that_costs_the_gsm_alphabet_is_told() -> None:
+    assert accept(asked(text="don’t")).warnings == ["sent as ucs2 because of U+2019 (1, first at 3)"]
+
+
+def test_folds_are_the_carriers_and_leave_the_kept_text_alone() -> None:
+    folding = guard((("profiles", "plain"), {"folds": ["yen"]}), (("carriers", "alpha", "profile"), "plain"))
+    made = accept(asked(text="￥100"), folding)
+    assert (made.text, made.coding, made.units) == ("￥100", "gsm7", 4)
+    assert made.warnings is not None
+    assert "U+FFE5" in made.warnings[0]
+
+
 @pytest.mark.parametrize("lane", Lane)
 def test_a_lane_is_taken_and_decides_what_happens_to_the_unknown(lane: Lane) -> None:
     made = accept(asked(lane=lane.value))

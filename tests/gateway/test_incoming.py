@@ -13,9 +13,9 @@ from trio.testing import MockClock
 
 from gateway import incoming as module
 from gateway.exposition import make_registry
-from protocol.constants import Concatenation, DataCoding, Status, Tag
+from protocol.constants import Coding, Concatenation, DataCoding, Status, Tag
 from protocol.pdu import DeliverSm
-from protocol.text import Profile, cut
+from protocol.text import Profile, cut, user_data
 from tests.gateway.builders import message, now, opened, settle
 from tests.gateway.carriers import receipt
 from tests.gateway.fakes import NOW
@@ -149,13 +149,31 @@ async def test_receipts_and_messages_that_come_together_are_each_answered(
     assert answers == [0, 0, Status.RX_R_APPN, 0, 0]
 
 
-@pytest.mark.parametrize("form", Concatenation)
+@pytest.mark.parametrize("form", [form for form in Concatenation if form is not Concatenation.LARGE])
 @pytest.mark.parametrize("text", [TEXT, "Reply STOP to end [now]. " * 20])
 def test_parts_are_joined_in_any_form_and_order(form: Concatenation, text: str) -> None:
     room = Room()
     room.take(*reversed(handset(text, form)))
     assert room.told == [text]
     assert room.fragments == 0
+
+
+@pytest.mark.parametrize(
+    ("coding", "text"),
+    [
+        (Coding.GSM7_PACKED, "Reply [STOP] to end. " * 20),
+        (Coding.CP932, "髙﨑①" * 50),
+        (Coding.ISO_2022_JP, "停止 STOP" * 30),
+    ],
+)
+def test_a_carriers_own_data_codings_are_read(coding: Coding, text: str) -> None:
+    profile = Profile(coding, data_codings={0: coding}, max_parts=255)
+    made = cut(text, profile)
+    assert len(made.pieces) > 1
+    users = [user_data(made, n, 7, profile) for n in range(1, len(made.pieces) + 1)]
+    like, room = handset("あ")[0], Room(profile=profile)
+    room.take(*(replace(like, esm_class=0x40, data_coding=0, short_message=each.short_message) for each in users))
+    assert room.told == [text]
 
 
 def test_a_character_that_is_cut_between_two_parts_is_read() -> None:
@@ -168,7 +186,7 @@ def test_a_character_that_is_cut_between_two_parts_is_read() -> None:
 
 @pytest.mark.parametrize(
     ("octets", "data_coding"),
-    [(b"\x00\xff", DataCoding.OCTETS), (b"\x30", DataCoding.UCS2), (b"\xd8\x3d", DataCoding.UCS2), (b"F\\K|", 5)],
+    [(b"\x00\xff", DataCoding.OCTETS), (b"\x30", DataCoding.UCS2), (b"\xd8\x3d", DataCoding.UCS2), (b"F\\K|", 4)],
 )
 def test_what_can_not_be_read_is_told_as_octets(octets: bytes, data_coding: int) -> None:
     room = Room()

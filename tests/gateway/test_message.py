@@ -137,7 +137,7 @@ def test_a_message_that_nothing_has_happened_to_has_no_life() -> None:
     made = message()
     back = unpack((*row(made)[:9], pack_body(made), None))
     assert (back.carrier, back.attempts, back.parts) == ("", 0, [])
-    assert unpack_life(None) == ("", 0, [])
+    assert unpack_life(None) == ("", 0, [], None)
 
 
 def test_a_repr_shows_neither_the_number_nor_the_text() -> None:

@@ -195,6 +195,6 @@ def test_whatever_octets_come_the_line_is_json(
     assert octets == b"" or line["octets"] == octets.hex()
 
 
-@pytest.mark.parametrize(("data_coding", "name"), [(0, "gsm7"), (DataCoding.UCS2, "ucs2"), (0xF1, "0xF1")])
+@pytest.mark.parametrize(("data_coding", "name"), [(0, "gsm7"), (DataCoding.UCS2, "ucs2"), (0x0E, "0x0E")])
 def test_a_coding_is_named_or_shown_as_a_number(data_coding: int, name: str) -> None:
     assert describe(0, part(SubmitSm(data_coding=data_coding)))["coding"] == name

@@ -10,7 +10,6 @@ no harm: while one seems free, that is taken, and then the oldest, which is the 
 """
 
 from collections import OrderedDict
-from collections.abc import Container, Iterator
 from typing import TypeAlias
 
 _Runs: TypeAlias = tuple[tuple[int, int, float], ...]
@@ -31,22 +30,19 @@ class References:
     def __len__(self) -> int:
         return len(self._pairs)
 
-    def take(self, source: str, destination: str, bits: int, now: float, live: Container[int] | None = None) -> int:
+    def take(self, source: str, destination: str, bits: int, now: float) -> int:
         """Take the next reference of a pair.
 
-        It counts on, over those that are held or live. When all are, it is the one taken longest ago, if there is one
-        that is not live. A pair that is not known begins at a number made of the time, so that a restart does not
-        begin where the last one did.
+        It counts on, over those that are held; when all are, it is the one taken longest ago. A pair that is not known
+        begins at a number made of the time, so that a restart does not begin where the last one did.
 
-        Args: bits: width of the reference, 8 or 16. live: references of this pair that are in use, hold or not.
+        Args: bits: width of the reference, 8 or 16.
         Returns: 0..2**bits - 1.
         """
         runs, size = self._runs(source, destination, now), 1 << bits
-        following = (runs[-1][1] + 1 if runs else int(now)) % size
-        reference = _free(runs, following, size, live or ())
+        reference = _free(runs, (runs[-1][1] + 1 if runs else int(now)) % size, size)
         if reference is None:
-            reference = _oldest(runs, size, live or ())
-            reference = following if reference is None else reference
+            reference = next(first for first, _, _ in runs if first < size)
             runs = _without(runs, reference)
         self._keep(source, destination, _with(runs, reference, now))
         return reference
@@ -70,15 +66,13 @@ class References:
             self._pairs.popitem(last=False)
 
 
-def _free(runs: _Runs, start: int, size: int, live: Container[int]) -> int | None:
-    """The first number from start on, and around, that is in no run and not live."""
+def _free(runs: _Runs, start: int, size: int) -> int | None:
+    """The first number from start on, and around, that is in no run."""
     reference, left = start, size
     while left > 0:
         end = _end(runs, reference)
         if end is None:
-            if reference not in live:
-                return reference
-            end = reference
+            return reference
         end = min(end, size - 1)
         left -= end + 1 - reference
         reference = (end + 1) % size
@@ -91,16 +85,6 @@ def _end(runs: _Runs, reference: int) -> int | None:
         if first <= reference <= last:
             return last
     return None
-
-
-def _oldest(runs: _Runs, size: int, live: Container[int]) -> int | None:
-    """The number below size that was taken longest ago: of those not live, or else of all."""
-    unused = next((number for number in _taken(runs, size) if number not in live), None)
-    return next(_taken(runs, size), None) if unused is None else unused
-
-
-def _taken(runs: _Runs, size: int) -> Iterator[int]:
-    return (number for first, last, _ in runs for number in range(first, min(last + 1, size)))
 
 
 def _without(runs: _Runs, reference: int) -> _Runs:

@@ -63,12 +63,6 @@ def test_an_8_bit_reference_is_found_below_a_run_of_16_bit_ones() -> None:
     assert taken(references, 1, now=100.0) == [0]
 
 
-def test_without_a_free_or_known_number_of_that_width_counting_goes_on() -> None:
-    references = References(10, HOLD)
-    references.note(*PAIR, 300, 0.0)
-    assert references.take(*PAIR, 8, 0.0, range(256)) == 45
-
-
 def test_the_least_recently_used_pair_is_forgotten_first() -> None:
     references = References(2, HOLD)
     references.take("a", "1", 8, 0.0)
@@ -89,28 +83,20 @@ def test_a_noted_reference_is_passed_over_until_its_hold_is_over() -> None:
     assert taken(references, 255, now=HOLD)[-6:] == [7, 10, 11, 12, 8, 9]
 
 
+def test_a_reference_noted_again_leaves_those_taken_after_it_held() -> None:
+    references = References(10, HOLD)
+    assert taken(references, 3, now=50.0) == [50, 51, 52]
+    references.note(*PAIR, 50, 60.0)
+    assert taken(references, 1, now=HOLD + 49) == [53]
+    assert taken(references, 255, now=HOLD + 59)[-3:] == [51, 52, 50]
+
+
 def test_when_all_are_held_the_one_taken_longest_ago_comes_again() -> None:
     references = References(10, HOLD)
     references.note(*PAIR, 0, 0.0)
     references.note(*PAIR, 200, 0.0)
     assert taken(references, 254) == [*range(201, 256), *range(1, 200)]
     assert taken(references, 4) == [0, 200, 201, 202]
-
-
-def test_a_live_reference_is_passed_over_however_long_it_lives() -> None:
-    references = References(10, HOLD)
-    assert references.take(*PAIR, 8, 7.0, {7, 8, 10}) == 9
-    assert references.take(*PAIR, 8, 5_000.0, {7, 8, 10}) == 11
-    assert references.take(*PAIR, 8, 5_000.0, set()) == 12
-    assert references.take(*PAIR, 8, 9_000.0, {*range(256)} - {12}) == 12
-    assert References(10, HOLD).take(*PAIR, 8, 7.0, {*range(256)} - {6}) == 6
-
-
-def test_when_all_are_held_or_live_one_that_is_not_live_comes_again() -> None:
-    references = References(10, HOLD)
-    taken(references, 256)
-    assert references.take(*PAIR, 8, 8.0, {7, 8}) == 9
-    assert references.take(*PAIR, 8, 8.0, range(256)) == 7
 
 
 def test_what_is_remembered_of_a_pair_stays_small() -> None:
@@ -146,7 +132,7 @@ def test_a_reference_is_free_or_else_the_one_taken_longest_ago(steps: list[tuple
 
 
 class LiveMessages(RuleBasedStateMachine):
-    """Long messages between a few numbers, that live for up to HOLD or are noted or named as live for longer."""
+    """Long messages between a few numbers, that live for up to HOLD."""
 
     BITS = 3
 
@@ -168,12 +154,11 @@ class LiveMessages(RuleBasedStateMachine):
             self.live[to] = [(number, at) for number, at in live if self.now < at + HOLD]
 
     @precondition(lambda self: any(self.spare()))
-    @rule(data=st.data(), named=st.booleans())
-    def send(self, data: st.DataObject, named: bool) -> None:
-        """Send a long message, with or without saying what is live."""
+    @rule(data=st.data())
+    def send(self, data: st.DataObject) -> None:
+        """Send a long message."""
         to = data.draw(st.sampled_from(list(self.spare())))
-        numbers = {number for number, _ in self.live[to]}
-        number = self.references.take("Denpo", to, self.BITS, self.now, numbers if named else None)
+        number = self.references.take("Denpo", to, self.BITS, self.now)
         self.live[to].append((number, self.now))
 
     @rule()

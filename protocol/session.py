@@ -97,7 +97,8 @@ class Session:
         self.peer_version = VERSION_34
         """What the peer said it speaks when it was bound: interface_version or sc_interface_version (5.2.4)."""
         self._sequence = 0
-        self._heard_at = now
+        self.heard_at = now
+        """When the last octets of the peer came, or the session began."""
         self._in_flight: dict[int, _Pending] = {}
         """The window: sequence number -> (tag, deadline, response's command_id); oldest first: all wait equally."""
         self._late: dict[int, tuple[Any, int]] = {}
@@ -271,7 +272,7 @@ class Session:
 
     def _heard(self, now: float) -> None:
         self._timers.pop(Timer.PROBE, None)
-        self._heard_at = now
+        self.heard_at = now
         if self.state in BOUND:
             self._timers[Timer.ENQUIRE] = now + self.limits.enquire_link_interval
 
@@ -305,8 +306,8 @@ class Session:
     def _move(self, response: int) -> None:
         self._enter(MOVES.get((self.state, response), self.state))
         self._timers.pop(Timer.INIT, None)
-        self._timers[Timer.ENQUIRE] = self._heard_at + self.limits.enquire_link_interval
-        self._touch(self._heard_at)
+        self._timers[Timer.ENQUIRE] = self.heard_at + self.limits.enquire_link_interval
+        self._touch(self.heard_at)
 
     def _take_odd_response(
         self, command_id: int, status: int, sequence: int, frame: tuple[bytes, int, int]

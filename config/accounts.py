@@ -107,8 +107,8 @@ class CarrierSettings(Table):
     """Seconds before the second try, 0.01..3600; doubled after each."""
     retry_max: Annotated[float, between(0.01, 86400)] = 600.0
     """Seconds between tries at most, retry_min..86400."""
-    throttle_pause: Wait = 1.0
-    """Seconds a bind sends nothing after the SMSC said that we are too fast, 0.01..3600."""
+    throttle_pause: Wait = 0.1
+    """Seconds a bind is silent when the SMSC says that it is too fast, 0.01..3600; then it goes on slower."""
     max_undelivered: Messages = 5000
     """deliver_sm read and not yet answered at once, 1..1000000; at the limit the bind is not read."""
     binds: Many[BindSettings]

@@ -11,6 +11,7 @@ import trio
 
 from config.settings import OnUnknown
 from gateway.message import Message, Part, PartState
+from gateway.pace import Pace
 from gateway.retry import Action, backoff
 from protocol.constants import BindType, Status, status_name, status_text
 from protocol.errors import TextError
@@ -50,6 +51,8 @@ class Bind:
         self._reason = ""
         self._failures = 0
         self._paused_until = -inf
+        self.pace = Pace()
+        """How fast the SMSC lets it go."""
         self._wake = trio.Event()
         self._parts: deque[Part] = deque()
         """Taken and not yet written, though they count as sent; the first may be the rest of a message."""
@@ -160,6 +163,7 @@ class Bind:
             settler.late(part, status, carrier_id, now)
         elif not status:
             counts.accepted += 1
+            self.pace.accepted(trio.current_time())
             settler.accepted(part, carrier_id, now)
         else:
             counts.refused[status] = counts.refused.get(status, 0) + 1
@@ -167,7 +171,9 @@ class Bind:
 
     def _obey(self, action: Action, status: int) -> None:
         if action is Action.PAUSE:
-            self._paused_until = trio.current_time() + self.carrier.settings.throttle_pause
+            now = trio.current_time()
+            if self.pace.refused(now):
+                self._paused_until = now + self.carrier.settings.throttle_pause
         elif action is Action.REBIND and self._link:
             self._link.close(f"the SMSC answered {status_name(status)}")
 
@@ -234,13 +240,17 @@ class Bind:
         """
         while session.room > 0 and not link.closing and not self._stopping.is_set():
             now = trio.current_time()
-            opens = max(self.carrier.throttle.opens_at(now), self._paused_until)
+            opens = max(self.carrier.throttle.opens_at(now), self.pace.opens_at(now), self._paused_until)
             if opens > now:
                 return opens
-            taken = await self._take(min(session.room, self.carrier.throttle.room(now)))
+            taken = await self._take(self._room(session, now))
             if not self._send(session, link) and not taken:
                 break
         return inf
+
+    def _room(self, session: Session, now: float) -> int:
+        """Parts that may go now."""
+        return int(min(session.room, self.carrier.throttle.room(now), self.pace.room(now)))
 
     async def _take(self, room: int) -> bool:
         """Take messages for the room there is; those of which a repeat would be worse than a loss are marked first.
@@ -280,7 +290,7 @@ class Bind:
     def _send(self, session: Session, link: Link) -> bool:
         """Write what there is room for; whether there was anything to write or to leave out."""
         now, sent, waiting = trio.current_time(), 0, len(self._parts)
-        room = min(session.room, self.carrier.throttle.room(now))
+        room = self._room(session, now)
         while self._parts and sent < room:
             part = self._parts.popleft()
             if part.message.final or part.state is not PartState.SENT:
@@ -290,6 +300,7 @@ class Bind:
             sent += 1
         if sent:
             self.carrier.throttle.take(sent, now)
+            self.pace.sent(sent, now)
             self.carrier.counts.sent += sent
             link.flush()
         return len(self._parts) < waiting

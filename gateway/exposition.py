@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
+import trio
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -85,12 +86,16 @@ class _Gathering(Collector):
         up = GaugeMetricFamily("denpo_bind_up", "1 while the bind is bound", labels=["carrier", "bind"])
         used = GaugeMetricFamily("denpo_window_used", "submit_sm unanswered", labels=["carrier", "bind"])
         size = GaugeMetricFamily("denpo_window_size", "submit_sm that may be unanswered", labels=["carrier", "bind"])
+        pace = GaugeMetricFamily(
+            "denpo_bind_rate", "Parts a second that the SMSC lets the bind send; +Inf: any", labels=["carrier", "bind"]
+        )
         for bind in self._gateway.binds:
             labels = [bind.carrier.name, bind.name]
             up.add_metric(labels, 1 if bind.session else 0)
             used.add_metric(labels, bind.session.in_flight if bind.session else 0)
             size.add_metric(labels, bind.settings.window)
-        yield from (up, used, size)
+            pace.add_metric(labels, bind.pace.rate(trio.current_time()))
+        yield from (up, used, size, pace)
 
 
 def _counter(name: str, text: str, value: int) -> Metric:

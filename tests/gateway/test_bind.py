@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
+from gateway.throttle import Throttle
 from protocol.constants import Status
 from protocol.pdu import BindReceiver, BindTransceiver, BindTransmitter
 from tests.gateway.builders import E164, LONG, bind_table, in_virtual_time, message, opened, settle
@@ -213,12 +214,36 @@ async def test_a_throttled_answer_pauses_the_bind_and_keeps_the_order_and_uses_n
         house.start_binds()
         await caller.submit(message("1", "一"), message("2", "二"))
         await house.wait_events("submitted", "submitted")
-    assert [(taken.text, taken.at) for taken in house.smsc.taken] == [
-        ("一", 0.0),
-        ("一", 3.0),
-        ("一", 6.0),
-        ("二", 6.0),
-    ]
+    assert [taken.text for taken in house.smsc.taken] == ["一", "一", "一", "二"]
+    assert [taken.at for taken in house.smsc.taken[:3]] == [0.0, 3.0, 6.0]
+    assert 6.0 < house.smsc.taken[3].at <= 7.0  # slower, too, after the pause
+
+
+async def test_a_bind_settles_at_what_the_smsc_takes(tmp_path: Path, autojump_clock: MockClock) -> None:
+    limit, wanted = 20, 1000
+    async with opened(tmp_path, {"carriers.alpha.parts_per_second": 0, "carriers.alpha.max_attempts": 1}) as house:
+        bucket = Throttle(limit, limit, 0.0)
+        throttled: list[float] = []
+
+        def reply(taken: Taken) -> Reply:
+            now = trio.current_time()
+            if bucket.room(now) > 0:
+                bucket.take(1, now)
+                return house.smsc.number(taken)
+            throttled.append(now)
+            return Status.RTHROTTLED, b""
+
+        house.smsc.reply = reply
+        caller = await house.greet()
+        house.start_binds()
+        await caller.submit(*(message(str(n), f"便{n}") for n in range(wanted)))
+        await house.wait_events(*["submitted"] * wanted)
+    times = [taken.at for taken in house.smsc.taken]
+    accepted = [taken.text for taken in house.smsc.taken if taken.at not in throttled]
+    late = [at for at in times if at >= 20.0]
+    assert len(late) >= 0.9 * limit * (times[-1] - 20.0)
+    assert sum(at >= 20.0 for at in throttled) < 0.05 * len(late)
+    assert len(set(accepted)) == len(accepted)
 
 
 async def test_parts_throttled_together_come_back_in_order(tmp_path: Path, autojump_clock: MockClock) -> None:

@@ -29,6 +29,10 @@ LEASE_AHEAD: Final = 500
 """Messages of a lane that may be handed out between two commits, and so may be doubted after a crash."""
 
 
+MAX_PASSED: Final = 50
+"""Parts of upper lanes that go before one message of a lane that waits."""
+
+
 @dataclass(slots=True)
 class Feed:
     """One lane of one plan: how far the window has come."""
@@ -67,6 +71,8 @@ class Lanes:
         self._ready: Final[dict[str, tuple[deque[Message], ...]]] = {
             carrier: tuple(deque[Message]() for _ in Lane) for carrier in carriers
         }
+        self._passed = {carrier: [0] * len(Lane) for carrier in self._ready}
+        """By carrier and lane: parts of upper lanes that went while the lane waited."""
         self._hungry = trio.Event()
 
     def waiting(self, carrier: str) -> int:
@@ -108,24 +114,46 @@ class Lanes:
         self._wake({self._push(self._feed(message.plan, LANE_NUMBERS[message.lane]), message)})
 
     def take(self, carrier: str, parts: int) -> list[Message]:
-        """Take messages for a carrier, upper lanes first, until they have so many parts; the last may have more."""
+        """Take messages for a carrier until they have so many parts; the last may have more.
+
+        Upper lanes go first, but a lane that was passed over by MAX_PASSED parts has one message go before them: so the
+        lowest keeps moving, and what is urgent never waits for more than a message of each lower lane.
+        """
         taken: list[Message] = []
-        for number, lane in enumerate(self._ready[carrier]):
-            while lane and parts > 0:
-                message = lane[0]
-                feed = self._feeds[message.plan, number]
-                if message.key > feed.lease:
-                    _ = self._store.commit  # the next commit moves the lease
-                    break
-                lane.popleft()
-                message.queued = False
-                feed.held -= 1
-                if message.state is State.WAITING:
-                    parts -= message.total
-                    taken.append(message)
-                if feed.behind and feed.held <= self._low:
-                    self._hungry.set()
+        passed = self._passed[carrier]
+        waiting = [number for number, lane in enumerate(self._ready[carrier]) if lane]
+        for number in waiting[1:]:
+            if passed[number] >= MAX_PASSED and parts > 0:
+                parts = self._take_from(carrier, number, 1, taken) + parts - 1
+                passed[number] = 0
+        for number in waiting:
+            wanted = parts
+            if parts > 0:
+                parts = self._take_from(carrier, number, parts, taken)
+            if parts < wanted:
+                passed[number] = 0
+                for lower in waiting:
+                    passed[lower] += (wanted - parts) * (lower > number)
         return taken
+
+    def _take_from(self, carrier: str, number: int, parts: int, taken: list[Message]) -> int:
+        """Take messages of one lane; returns how many parts are still wanted, below 0 when the last has more."""
+        lane = self._ready[carrier][number]
+        while lane and parts > 0:
+            message = lane[0]
+            feed = self._feeds[message.plan, number]
+            if message.key > feed.lease:
+                _ = self._store.commit  # the next commit moves the lease
+                break
+            lane.popleft()
+            message.queued = False
+            feed.held -= 1
+            if message.state is State.WAITING:
+                parts -= message.total
+                taken.append(message)
+            if feed.behind and feed.held <= self._low:
+                self._hungry.set()
+        return parts
 
     def carrier_up(self, carrier: str) -> None:
         """Note that a carrier has a bound bind: what waits may move to it."""

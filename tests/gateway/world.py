@@ -136,7 +136,9 @@ class World:
         taken = self.lanes.take(carrier, parts)
         assert not taken or sum(each.total for each in taken[:-1]) < parts
         queues = [(LANE_NUMBERS[each.lane], each.key) for each in taken]
-        assert queues == sorted(queues)
+        overdue = [queue for n, queue in enumerate(queues) if any(later < queue for later in queues[n + 1 :])]
+        assert queues == overdue + sorted(queues[len(overdue) :])
+        assert len({lane for lane, _ in overdue}) == len(overdue), "one message of each lower lane at most"
         for each in taken:
             assert each.key in self.waiting, "handed out twice, or after it was over"
             assert each.key <= self.store.leased[each.plan, LANE_NUMBERS[each.lane]]

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ROOMS := gateway protocol simulator config tests benchmarks
 
-.PHONY: demo test check bench fuzz format lock clean
+.PHONY: demo test check coverage bench fuzz docs screenshots format lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/runtime  ## show one message of each kind go through, live
@@ -34,6 +34,9 @@ format: $(VENV)/dev
 
 docs: $(VENV)/runtime  ## draw docs/protocol.md from the tables
 	$(BIN)/python -m protocol > docs/protocol.md
+
+screenshots: $(VENV)/dev  ## take the pictures in docs/ anew; needs Chromium
+	DENPO_SCREENSHOTS=1 $(BIN)/python -m pytest -q tests/browser/test_screenshots.py
 
 coverage: $(VENV)/dev  ## each file of protocol/ covered, branches too, by its own test file alone
 	@for file in protocol/*.py; do \

@@ -124,7 +124,7 @@ async def test_a_lower_lane_moves_on_however_much_waits_above_it(step: int) -> N
         await world.do_add(300, 0, 0)
         await world.do_add(20, 3, 0)
         await rest(world)
-        lanes = []
+        lanes: list[Lane] = []
         while len(lanes) < 250:
             lanes += [each.lane for each in world.take("alpha", step)]
             await rest(world)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from config.addresses import Address, TcpAddress, UnixAddress, parse_address
@@ -18,7 +18,7 @@ def check_across(raw: object, shipped: Collection[str]) -> Iterator[InitErrorDet
 
     Args: raw: the whole configuration, as tables or as dicts and lists. shipped: profiles that come with the package.
     """
-    known = {table: list(_entries(_key(raw, table))) for table in KINDS}
+    known = {table: list(entries(key(raw, table))) for table in KINDS}
     known["profiles"] += [name for name in shipped if name not in known["profiles"]]
     for loc, table, name in _mentions(raw):
         if isinstance(name, str) and name not in known[table]:
@@ -29,19 +29,19 @@ def check_across(raw: object, shipped: Collection[str]) -> Iterator[InitErrorDet
 
 def _mentions(raw: object) -> Iterator[tuple[Loc, str, object]]:
     """Where a table's entry is named: the place, the table, the name."""
-    for carrier, account in _entries(_key(raw, "carriers")).items():
-        yield ("carriers", carrier, "profile"), "profiles", _key(account, "profile")
-    for n, route in enumerate(_items(_key(raw, "routes"))):
+    for carrier, account in entries(key(raw, "carriers")).items():
+        yield ("carriers", carrier, "profile"), "profiles", key(account, "profile")
+    for n, route in enumerate(items(key(raw, "routes"))):
         for table in ("carriers", "clients"):
-            for m, name in enumerate(_items(_key(route, table))):
+            for m, name in enumerate(items(key(route, table))):
                 yield ("routes", n, table, m), table, name
-        for name in _entries(_key(route, "weights")):
+        for name in entries(key(route, "weights")):
             yield ("routes", n, "weights", name), "carriers", name
 
 
 def _check_listeners(raw: object) -> Iterator[InitErrorDetails]:
     first: dict[Address, Loc] = {}
-    for n, listener in enumerate(_items(_key(_key(raw, "upstream"), "listen"))):
+    for n, listener in enumerate(items(key(key(raw, "upstream"), "listen"))):
         loc: Loc = ("upstream", "listen", n)
         address = _read(listener)
         if address is None or (isinstance(address, TcpAddress) and address.port == 0):  # each port 0 is another port
@@ -61,13 +61,26 @@ def _read(listener: object) -> Address | None:
         return None
 
 
-def _key(table: object, key: str) -> object:
-    return getattr(table, key, None) if isinstance(table, BaseModel) else _entries(table).get(key)
+def key(table: object, name: str) -> object:
+    """What a table has under a key; None when it lacks it, or is no table."""
+    return getattr(table, name, None) if isinstance(table, BaseModel) else entries(table).get(name)
 
 
-def _entries(table: object) -> Mapping[str, object]:
+def entries(table: object) -> Mapping[str, object]:
+    """What stands in a table of names; nothing when it is none."""
     return table if isinstance(table, Mapping) else {}
 
 
-def _items(array: object) -> Sequence[object]:
+def items(array: object) -> Sequence[object]:
+    """What stands in an array; nothing when it is none."""
     return array if isinstance(array, list | tuple) else ()
+
+
+def details(error: ValidationError) -> list[InitErrorDetails]:
+    """Take the errors out of one, to be raised together with others."""
+    return [
+        InitErrorDetails(
+            type=PydanticCustomError(each["type"], each["msg"], each.get("ctx")), loc=each["loc"], input=each["input"]
+        )
+        for each in error.errors(include_url=False)
+    ]

@@ -9,15 +9,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
 from config.addresses import TcpAddress
-from config.fields import Folder
+from config.fields import Folder, Table
 from config.references import Fault, References, Unreadable, read_text
 from config.settings import Settings
 from config.wording import Loc, path_text, sentence_of, shorten
+
+T = TypeVar("T", bound=Table)
 
 MAX_OCTETS: Final = 1_048_576
 """Longest configuration file read."""
@@ -57,17 +59,27 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Loaded:
     Args: environ: the variables for `{ env = "NAME" }`; left out: those of the process.
     Raises: ConfigError: anything at all is wrong.
     """
+    settings, followed = load_table(Settings, path, environ)
+    return Loaded(settings, tuple(_warnings(settings, followed)), path)
+
+
+def load_table(kind: type[T], path: Path, environ: Mapping[str, str] | None = None) -> tuple[T, set[Loc]]:
+    """Read a file whose outermost table is of this kind, as `load` does.
+
+    Returns: the table, and the places in it whose values stood elsewhere.
+    Raises: ConfigError: anything at all is wrong.
+    """
     folder = path.absolute().parent
     references = References(folder, environment() if environ is None else environ)
     tree = references.resolve(_parse(path))
     faults = list(references.faults)
     try:
-        settings = Settings.model_validate(tree, context=Folder(folder))
+        table = kind.model_validate(tree, context=Folder(folder))
     except ValidationError as error:
-        faults += _faults_in(error, references)
+        faults += _faults_in(error, references, kind)
     if faults:  # outside of the except clause, so that no value hangs on to the error
         raise ConfigError(tuple(_line(fault) for fault in sorted(faults, key=_place)))
-    return Loaded(settings, tuple(_warnings(settings, references.followed)), path)
+    return table, references.followed
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -84,7 +96,7 @@ def _parse(path: Path) -> dict[str, Any]:
     raise ConfigError((f"{shorten(str(path))}: {reason}",))
 
 
-def _faults_in(error: ValidationError, references: References) -> Iterator[Fault]:
+def _faults_in(error: ValidationError, references: References, kind: type[Table]) -> Iterator[Fault]:
     broken = {fault.loc for fault in references.faults}
     for each in error.errors(include_url=False):
         loc = each["loc"][:-1] if each["loc"][-1:] == ("[key]",) else each["loc"]
@@ -92,7 +104,7 @@ def _faults_in(error: ValidationError, references: References) -> Iterator[Fault
         if each["type"] in CONSEQUENCES or above & broken:
             continue
         hide = loc in references.followed or not SECRET_KEYS.isdisjoint(loc)
-        yield Fault(loc, sentence_of(each, Settings, hide=hide))
+        yield Fault(loc, sentence_of(each, kind, hide=hide))
 
 
 def _place(fault: Fault) -> list[tuple[bool, int, str]]:

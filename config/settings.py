@@ -8,11 +8,10 @@ from types import MappingProxyType
 from typing import Annotated, Final, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from config.accounts import BindSettings, CarrierSettings
 from config.addresses import TcpAddress, UnixAddress
-from config.crosschecks import check_across
+from config.crosschecks import check_across, details
 from config.fields import (
     Digits,
     Endpoint,
@@ -227,7 +226,7 @@ class Settings(Table):
         try:
             settings = check(raw)
         except ValidationError as error:
-            wrong = [*_details(error), *wrong]
+            wrong = [*details(error), *wrong]
         if wrong:
             raise ValidationError.from_exception_data(cls.__name__, wrong, hide_input=True)
         return settings
@@ -242,12 +241,3 @@ class Settings(Table):
         account = self.carriers[carrier]
         wanted = math.ceil(account.parts_per_second) if account.burst is None else account.burst
         return max(wanted, self.profile_of(carrier).max_parts)
-
-
-def _details(error: ValidationError) -> list[InitErrorDetails]:
-    return [
-        InitErrorDetails(
-            type=PydanticCustomError(each["type"], each["msg"], each.get("ctx")), loc=each["loc"], input=each["input"]
-        )
-        for each in error.errors(include_url=False)
-    ]

@@ -1,16 +1,32 @@
-"""The deliver_sm that an SMSC writes: receipts, and what handsets send (SMPP 3.4, 4.6.1)."""
+"""What an SMSC hands over: receipts, and what handsets send (SMPP 3.4, 4.6.1 and 4.7.1)."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from random import Random
+from typing import TYPE_CHECKING, Final
 
-from protocol.constants import DATA_CODINGS, Coding, Concatenation, DataCoding, EsmClass, MessageState, Npi, Tag, Ton
+from config.faults import ReceiptText
+from protocol.constants import (
+    DATA_CODINGS,
+    Coding,
+    Concatenation,
+    DataCoding,
+    EsmClass,
+    MessageState,
+    Npi,
+    Tag,
+    Ton,
+)
+from protocol.operations import DataSm
 from protocol.pdu import DeliverSm, SubmitSm
-from protocol.receipt import STATE_NAMES, Receipt, format_receipt
+from protocol.receipt import STATE_NAMES
 from protocol.text import Profile, cut, user_data
 from protocol.times import receipt_date
-from simulator.behaviour import Outcome
+
+if TYPE_CHECKING:
+    from simulator.behaviour import Outcome
 
 MAX_PARTS: Final = 255
 """As many as the header of a part can count (3GPP TS 23.040, 9.2.3.24.1)."""
@@ -33,6 +49,7 @@ _SECONDS_A_MINUTE: Final = 60
 class Incoming:
     """What a handset sends. source, destination: up to 20 digits, a plus before an international number.
 
+    Attributes: shuffle: the parts of a long text are handed over in any order.
     Raises: ValueError: naming the field that is no number.
     """
 
@@ -40,6 +57,8 @@ class Incoming:
     destination: str = field(repr=False)
     text: str = field(repr=False)
     coding: Coding = Coding.AUTO
+    concatenation: Concatenation = Concatenation.UDH8
+    shuffle: bool = False
 
     def __post_init__(self) -> None:
         for name in ("source", "destination"):
@@ -47,17 +66,19 @@ class Incoming:
                 raise ValueError(f"{name} must be 1 to 20 digits, with or without a plus before them")
 
 
-def incoming_pdus(incoming: Incoming, reference: int) -> list[DeliverSm]:
-    """Cut what a handset sends into parts, first to last, with an 8-bit reference when there are several.
+def incoming_pdus(incoming: Incoming, reference: int, random: Random) -> list[DeliverSm]:
+    """Cut what a handset sends into parts, in the order in which they are handed over.
 
     Raises: TextError: it cannot be carried.
     """
     codings = dict(DATA_CODINGS)
     if incoming.coding in _NUMBERS:
         codings[_NUMBERS[incoming.coding]] = incoming.coding
-    profile = Profile(incoming.coding, Concatenation.UDH8, max_parts=MAX_PARTS, data_codings=codings)
+    profile = Profile(incoming.coding, incoming.concatenation, max_parts=MAX_PARTS, data_codings=codings)
     pieces = cut(incoming.text, profile)
     parts = [user_data(pieces, number, reference, profile) for number in range(1, len(pieces.pieces) + 1)]
+    if incoming.shuffle:
+        random.shuffle(parts)
     return [
         DeliverSm(
             source_addr_ton=_ton(incoming.source),
@@ -69,47 +90,65 @@ def incoming_pdus(incoming: Incoming, reference: int) -> list[DeliverSm]:
             esm_class=part.esm_class,
             data_coding=part.data_coding,
             short_message=part.short_message,
+            tlvs=part.tlvs,
         )
         for part in parts
     ]
 
 
-def receipt_pdu(submit: SubmitSm, message_id: bytes, outcome: Outcome, dates: tuple[float, float]) -> DeliverSm:
-    """Build the receipt of a part, as text and as optional parameters.
+def receipt_pdu(
+    submit: SubmitSm, outcome: "Outcome", dates: Sequence[float], *, plain: bool = False
+) -> DeliverSm | DataSm:
+    """Build the receipt of a part, or a notification on its way, in the form that the outcome asks for.
 
-    Args: dates: when it was submitted and when it was done, in seconds since 1970.
+    Args: dates: when it was submitted and when it was done, in seconds since 1970. plain: without optional parameters,
+        for a peer of SMPP 3.3.
     Spec: SMPP 3.4, Appendix B, 5.3.2.12 and 5.3.2.35; the addresses are those of the submit_sm, exchanged.
     """
-    submitted, done = int(dates[0] // _SECONDS_A_MINUTE), int(dates[1] // _SECONDS_A_MINUTE)
-    words = _receipt_words(submitted, done, outcome.state, outcome.error)
-    readable = submit.data_coding == DataCoding.DEFAULT and not submit.esm_class & EsmClass.UDHI
-    quoted = submit.short_message[:QUOTED_OCTETS] if readable else b""
-    return DeliverSm(
-        source_addr_ton=submit.dest_addr_ton,
-        source_addr_npi=submit.dest_addr_npi,
-        source_addr=submit.destination_addr,
-        dest_addr_ton=submit.source_addr_ton,
-        dest_addr_npi=submit.source_addr_npi,
-        destination_addr=submit.source_addr,
-        esm_class=EsmClass.RECEIPT,
-        short_message=b"id:%b%b%b" % (message_id, words, quoted),
-        tlvs=((Tag.RECEIPTED_MESSAGE_ID, message_id + b"\0"), (Tag.MESSAGE_STATE, bytes((outcome.state,)))),
+    form = outcome.form
+    body = b"" if form.text is ReceiptText.EMPTY and not plain else _text(submit, outcome, dates)
+    tlvs: tuple[tuple[int, bytes], ...] = ()
+    if (form.tlvs or not body) and not plain:
+        state = bytes((outcome.state,))
+        tlvs = ((Tag.RECEIPTED_MESSAGE_ID, outcome.message_id + b"\0"), (Tag.MESSAGE_STATE, state))
+    addresses = (
+        submit.dest_addr_ton,
+        submit.dest_addr_npi,
+        submit.destination_addr,
+        submit.source_addr_ton,
+        submit.source_addr_npi,
+        submit.source_addr,
+        EsmClass.RECEIPT if outcome.final else EsmClass.INTERMEDIATE,
     )
+    data_coding = DataCoding.UCS2 if form.text is ReceiptText.UTF16 else form.data_coding
+    if form.by_data_sm and not plain:
+        payload = ((int(Tag.MESSAGE_PAYLOAD), body),) if body else ()
+        return DataSm(b"", *addresses, data_coding=data_coding, tlvs=(*tlvs, *payload))
+    return DeliverSm(b"", *addresses, data_coding=data_coding, short_message=body, tlvs=tlvs)
+
+
+def _text(submit: SubmitSm, outcome: "Outcome", dates: Sequence[float]) -> bytes:
+    kind = outcome.form.text
+    step = 1 if kind is ReceiptText.LONG_DATES else _SECONDS_A_MINUTE
+    words = _words(kind, int(dates[0] // step), int(dates[1] // step), outcome.state, outcome.error)
+    readable = submit.data_coding == DataCoding.DEFAULT and not submit.esm_class & EsmClass.UDHI
+    quoted = submit.short_message[:QUOTED_OCTETS] if readable and kind is not ReceiptText.NO_TEXT else b""
+    text = b"id:%b%b%b" % (outcome.message_id, words, quoted)
+    return text.decode("latin-1").encode("utf-16-be")[:254] if kind is ReceiptText.UTF16 else text
 
 
 @lru_cache(maxsize=1024)
-def _receipt_words(submitted: int, done: int, state: MessageState, error: str) -> bytes:
-    """All between a receipt's id and its quoted text; thousands have it in common. Dates in minutes since 1970."""
-    receipt = Receipt(
-        "",
-        state,
-        final=True,
-        state_name=STATE_NAMES[state],
-        error=error,
-        submit_date=receipt_date(submitted * _SECONDS_A_MINUTE),
-        done_date=receipt_date(done * _SECONDS_A_MINUTE),
-    )
-    return format_receipt(receipt).removeprefix(b"id:")
+def _words(kind: ReceiptText, submitted: int, done: int, state: MessageState, error: str) -> bytes:
+    """All between a receipt's id and its quoted text; thousands have it in common. Dates in minutes, or seconds."""
+    long = kind is ReceiptText.LONG_DATES
+    step = 1 if long else _SECONDS_A_MINUTE
+    dates = [receipt_date(each * step, seconds=long) for each in (submitted, done)]
+    name = STATE_NAMES[state]
+    if kind is ReceiptText.FAILED and state is MessageState.UNDELIVERABLE:
+        name = "FAILED"
+    counts = "" if kind is ReceiptText.SHORT else f" sub:001 dlvrd:{state is MessageState.DELIVERED:03}"
+    label = {ReceiptText.CAPITAL_TEXT: " Text:", ReceiptText.NO_TEXT: ""}.get(kind, " text:")
+    return f"{counts} submit date:{dates[0]} done date:{dates[1]} stat:{name} err:{error}{label}".encode("ascii")
 
 
 def _ton(number: str) -> Ton:

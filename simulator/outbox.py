@@ -11,6 +11,8 @@ from itertools import count
 from math import inf
 from typing import Final
 
+from protocol.constants import VERSION_34
+from protocol.operations import DataSm
 from protocol.pdu import DeliverSm
 from protocol.session import Session
 
@@ -29,16 +31,18 @@ class Tally:
 
 @dataclass(slots=True, eq=False)
 class Delivery:
-    """One deliver_sm that is owed to an account.
+    """One deliver_sm or data_sm that is owed to an account.
 
-    Attributes: preferred: the session to use as long as it is bound. make: builds the PDU, anew for each try.
+    Attributes: preferred: the session to use as long as it is bound. make: builds the PDU, anew for each try; plain:
+        without optional parameters. elsewhere: any other session rather than the preferred one.
     """
 
     tally: Tally
     system_id: bytes
     preferred: Session
-    make: Callable[[], DeliverSm]
+    make: Callable[..., DeliverSm | DataSm]
     retries: int = 0
+    elsewhere: bool = False
 
 
 class Outbox:
@@ -123,10 +127,27 @@ class Outbox:
         while waiting and room:
             delivery = waiting.popleft()
             session = delivery.preferred if delivery.preferred in room else next(iter(room))
-            session.request(delivery.make(), now, delivery)
+            if delivery.elsewhere:
+                session = next((each for each in room if each is not delivery.preferred), session)
+            if not _request(session, delivery, now):
+                delivery.tally.pending -= 1
+                delivery.tally.given_up += 1
+                continue
             touched.add(session)
             room[session] -= 1
             if not room[session]:
                 del room[session]
         for session in touched:
             receivers[session]()
+
+
+def _request(session: Session, delivery: Delivery, now: float) -> bool:
+    """Send a delivery; False when its body needs optional parameters and the peer is older than SMPP 3.4."""
+    if session.peer_version >= VERSION_34:
+        session.request(delivery.make(), now, delivery)
+        return True
+    pdu = delivery.make(plain=True)
+    if pdu.tlvs:
+        return False
+    session.request(pdu, now, delivery)
+    return True

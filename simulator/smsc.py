@@ -1,40 +1,50 @@
-"""An SMSC: listens, checks binds, answers submits with a behaviour, and hands receipts and messages to its ESMEs.
+"""An SMSC: listens, keeps its connections, and does for all of them what time brings.
 
-Each read of a connection is dealt with in one go: answers are settled, submits answered and recorded, what is due is
-handed over, and one flush sends it all. No task, timeout or log line belongs to a single message.
+`connection.py` deals with what one ESME sends; the scenario's behaviour says how.
 """
 
-import hmac
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from typing import Any, Final, TypeAlias
+from random import Random
+from typing import Any, Final
 
 import structlog
 import trio
 
-from protocol.constants import VERSION_34, CommandId, Status, Tag, status_name
-from protocol.events import Answered, Closed, Event, Refused, Requested, Unanswered
-from protocol.link import Link
-from protocol.pdu import RESPONSES, BindReceiver, BindTransceiver, BindTransmitter, DeliverSm, SubmitSm, SubmitSmResp
-from protocol.session import Limits, Session
-from protocol.states import BOUND, Role, State
+from config.addresses import TcpAddress
+from config.scenario import AccountSettings
+from protocol import link
+from protocol.operations import Outbind
+from protocol.pdu import DeliverSm
+from protocol.session import Limits
+from simulator.accounts import Accounts
 from simulator.behaviour import Behaviour
-from simulator.ledger import Ledger, Part
-from simulator.messages import Incoming, incoming_pdus, receipt_pdu
+from simulator.connection import SYSTEM_ID, Connection
+from simulator.fates import Fates
+from simulator.faults import LinkFault
+from simulator.later import Later
+from simulator.ledger import Ledger
+from simulator.messages import Incoming, incoming_pdus
 from simulator.outbox import Delivery, Outbox
+from simulator.pcap import ends_of
+from simulator.wire import Direction, Tap
 
-SYSTEM_ID: Final = b"denpo-simulator"
-INTERFACE_VERSION: Final = b"\x34"
-WRITE_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 3.0
 """How long stopping waits for the ESMEs to answer our unbind."""
 LIMITS: Final = Limits(window=100, response_timeout=30.0, unbind_timeout=STOP_SECONDS)
-
-_Bind: TypeAlias = BindTransmitter | BindReceiver | BindTransceiver
+TICK_SECONDS: Final = 0.5
+"""Between looks at what befalls the connections."""
+HANDSHAKE_SECONDS: Final = 10.0
+CONNECT_SECONDS: Final = 10.0
+OUTBIND_SECONDS: Final = 5.0
+"""Between an account's connection that has ended, or could not be made, and the next outbind."""
 
 log = structlog.get_logger()
+
+Tapping = Callable[[int, trio.abc.Stream, Direction], Sequence[Tap]]
+"""What is to see the octets of a connection: by its number, its stream, and the direction in which it was opened."""
 
 
 class NoReceiver(Exception):
@@ -49,10 +59,10 @@ class OutboxFull(Exception):
 class Terms:
     """What the SMSC lets its ESMEs do. Times in seconds."""
 
-    system_id: bytes | None = None
-    """The one account; None: any account may bind."""
-    password: bytes | None = field(default=None, repr=False)
-    """What its bind must bring; None: anything."""
+    accounts: Sequence[AccountSettings] = ()
+    """Who may bind; empty: anybody."""
+    any_password: bool = False
+    """Whether their passwords do not matter."""
     limits: Limits = LIMITS
     max_connections: int = 256
     max_pending: int = 1_000_000
@@ -64,27 +74,45 @@ class Terms:
 class Smsc:
     """One SMSC on any number of listeners.
 
-    Args: epoch: seconds since 1970 at the zero of Trio's clock.
+    Args: epoch: seconds since 1970 at the zero of Trio's clock. seed: of what is drawn here: garbage, shuffled parts.
     """
 
-    def __init__(self, behaviour: Behaviour, ledger: Ledger, terms: Terms, epoch: float) -> None:
+    def __init__(self, behaviour: Behaviour, ledger: Ledger, terms: Terms, epoch: float, seed: int = 0) -> None:
         self.behaviour = behaviour
         self.ledger = ledger
         self.terms = terms
         self.epoch = epoch
+        self.random = Random(seed)
+        self.accounts = Accounts(terms.accounts, any_password=terms.any_password)
         self.outbox = Outbox(terms.retry_delay)
+        self.later = Later()
+        self.fates = Fates()
         self.connections: dict[int, Connection] = {}
+        self.to_flush: set[link.Link] = set()
+        """Links with something to send, of which nobody else takes care."""
+        self.tapping: Tapping = lambda _number, _stream, _opened_by: ()
+        self.changed: Callable[[Connection], None] = lambda _connection: None
+        """Is called when a connection is bound or gone."""
+        self.settled: Callable[[], None] = lambda: None
+        """Is called soon after ESMEs have taken deliveries, at most every TICK_SECONDS."""
+        self.has_settled = False
+        """Whether they have since."""
         self._numbers = count(1)
         self._references = count()
         self._until_due = trio.CancelScope()
         self._last_left = trio.Event()
 
-    async def serve(self, listeners: list[trio.SocketListener], stop: trio.Event) -> None:
+    async def serve(self, listeners: list[Any], stop: trio.Event) -> None:
         """Serve until `stop` is set, then unbind every session; takes STOP_SECONDS more at most."""
         async with trio.open_nursery() as sessions:
+            await sessions.start(self.ledger.run)
             sessions.start_soon(self._keep_time)
+            sessions.start_soon(self._tick)
             async with trio.open_nursery() as doors:
                 doors.start_soon(partial(trio.serve_listeners, self._accept, listeners, handler_nursery=sessions))
+                for account in self.accounts.settings.values():
+                    if account.outbind:
+                        doors.start_soon(self._ask_to_bind, account, sessions)
                 await stop.wait()
                 doors.cancel_scope.cancel()
             with trio.move_on_after(STOP_SECONDS):
@@ -97,7 +125,7 @@ class Smsc:
         Returns: the number of parts.
         Raises: TextError: it cannot be carried. NoReceiver. OutboxFull.
         """
-        pdus = incoming_pdus(incoming, next(self._references))
+        pdus = incoming_pdus(incoming, next(self._references), self.random)
         found = self.outbox.receiver(system_id)
         if found is None:
             raise NoReceiver("no receiver or transceiver is bound" + (" for this system_id" if system_id else ""))
@@ -109,36 +137,90 @@ class Smsc:
         self.deliver(now)
         return len(pdus)
 
+    def strike(self, fault: LinkFault, value: float | None = None, session: int | None = None) -> int:
+        """Let a link fault befall one connection, or all. value: seconds of HALF_OPEN, octets a second of SLOW.
+
+        Returns: how many connections it has struck.
+        """
+        struck = [each for number, each in self.connections.items() if session in (None, number)]
+        for connection in struck:
+            made = self.behaviour.make_strike(fault, trio.current_time())
+            connection.strike(made if value is None else made._replace(seconds=value), value or 0.0)
+        return len(struck)
+
     @property
     def full(self) -> bool:
-        """Whether as many deliveries wait as may."""
-        return self.outbox.pending >= self.terms.max_pending
+        """Whether as many deliveries wait as may, or the ledger's disk can't keep up."""
+        return self.outbox.pending >= self.terms.max_pending or self.ledger.full
 
     def deliver(self, now: float) -> None:
         """Hand over what is due, and wake up for what comes next."""
+        if self.later.next_due <= now:
+            self.later.run(now)
         self.outbox.pump(now)
-        if self.outbox.next_due < self._until_due.deadline:
-            self._until_due.deadline = self.outbox.next_due
+        while self.to_flush:
+            self.to_flush.pop().flush()
+        due = min(self.outbox.next_due, self.later.next_due)
+        if due < self._until_due.deadline:
+            self._until_due.deadline = due
 
     async def _accept(self, stream: trio.abc.Stream) -> None:
+        """Serve a connection; it is closed when this returns."""
         if len(self.connections) >= self.terms.max_connections:
             log.warning("connection_refused", limit=self.terms.max_connections)
-            await trio.aclose_forcefully(stream)
-            return
+        elif await _shake_hands(stream):
+            await self._run(self._connect(stream, Direction.RECEIVED))
+
+    def _connect(self, stream: trio.abc.Stream, opened_by: Direction) -> Connection:
         number = next(self._numbers)
-        connection = self.connections[number] = Connection(self, number, stream)
+        taps = self.tapping(number, stream, opened_by)
+        connection = self.connections[number] = Connection(self, number, stream, _peer(stream), taps)
+        return connection
+
+    async def _run(self, connection: Connection) -> None:
         try:
-            await connection.link.run(connection.take)
+            await connection.run()
         finally:
-            del self.connections[number]
+            connection.ended.set()
+            del self.connections[connection.number]
             if not self.connections:
                 self._last_left.set()
 
+    async def _ask_to_bind(self, account: AccountSettings, sessions: trio.Nursery) -> None:
+        """Connect to an ESME that waits for it, and again whenever the connection has ended (SMPP 3.4, 2.2.1)."""
+        assert account.outbind is not None
+        while True:
+            try:
+                with trio.fail_after(CONNECT_SECONDS):
+                    stream = await link.connect(account.outbind.host, account.outbind.port)
+            except (OSError, trio.TooSlowError) as error:
+                log.warning("outbind_failed", system_id=account.system_id, reason=_explain(error))
+            else:
+                connection = self._connect(stream, Direction.SENT)
+                connection.ask_to_bind(Outbind(SYSTEM_ID))
+                sessions.start_soon(self._run, connection)
+                await connection.ended.wait()
+            await trio.sleep(OUTBIND_SECONDS)
+
     async def _keep_time(self) -> None:
         while True:
-            with trio.CancelScope(deadline=self.outbox.next_due) as self._until_due:
+            due = min(self.outbox.next_due, self.later.next_due)
+            with trio.CancelScope(deadline=due) as self._until_due:
                 await trio.sleep_forever()
-            self.outbox.pump(trio.current_time())
+            self.deliver(trio.current_time())
+
+    async def _tick(self) -> None:
+        """Let the scenario's link faults strike, each connection by itself, and tell of what was taken."""
+        last = trio.current_time()
+        while True:
+            await trio.sleep(TICK_SECONDS)
+            now = trio.current_time()
+            for connection in list(self.connections.values()):
+                connection.suffer(now, last)
+            last = now
+            if self.has_settled:
+                self.has_settled = False
+                self.settled()
 
     async def _unbind_all(self) -> None:
         for connection in self.connections.values():
@@ -148,118 +230,28 @@ class Smsc:
             await self._last_left.wait()
 
 
-class Connection:
-    """One ESME's connection: its session, its link, and what it did."""
-
-    def __init__(self, smsc: Smsc, number: int, stream: trio.abc.Stream) -> None:
-        self.number = number
-        self.session = Session(Role.SMSC, smsc.terms.limits, trio.current_time())
-        self.link = Link(stream, self.session, write_timeout=WRITE_SECONDS)
-        self.system_id = b""
-        self.taken = 0
-        self.refused = 0
-        """Requests that were answered with an error."""
-        self._smsc = smsc
-
-    async def take(self, events: list[Event]) -> None:
-        """Deal with what one read brought."""
-        now = trio.current_time()
-        outbox = self._smsc.outbox
-        for event in events:
-            if type(event) is Requested:
-                if type(event.pdu) is SubmitSm:
-                    self._submit(event.pdu, event.sequence_number, now)
-                elif isinstance(event.pdu, _Bind):
-                    self._bind(event.pdu, event.sequence_number)
-                else:
-                    self._refuse(event.pdu.id, event.sequence_number, Status.RINVCMDID)
-            elif type(event) is Answered and not event.status:
-                outbox.settle(event.tag)
-            elif isinstance(event, Answered | Unanswered):
-                outbox.fail(event.tag, now)
-            elif type(event) is Refused:
-                self.refused += 1
-            elif type(event) is Closed:
-                self._leave(event)
-        self._smsc.deliver(now)
-        self.link.flush()
-
-    def unbind(self) -> None:
-        """Ask the ESME to end the session; one that is not bound is closed at once."""
-        if self.session.state not in BOUND:
-            self.link.close("the SMSC stops")
-            return
-        self.session.unbind(trio.current_time())
-        self.link.flush()
-
-    def describe(self) -> dict[str, Any]:
-        """What this connection is and did, in JSON's types."""
-        return {
-            "session": self.number,
-            "system_id": _show(self.system_id),
-            "state": self.session.state.name.lower(),
-            "taken": self.taken,
-            "refused": self.refused,
-            "deliveries_unanswered": self.session.in_flight,
-        }
-
-    def _submit(self, submit: SubmitSm, sequence_number: int, now: float) -> None:
-        smsc = self._smsc
-        if smsc.full:
-            self._refuse(submit.id, sequence_number, Status.RMSGQFUL)
-            return
-        answer = smsc.behaviour.answer(submit, now)
-        if answer.status:
-            self._refuse(submit.id, sequence_number, answer.status)
-            return
-        self.session.respond(sequence_number, SubmitSmResp(answer.message_id))
-        self.taken += 1
-        at = now + smsc.epoch
-        smsc.ledger.take(Part(answer.message_id, self.number, self.system_id, sequence_number, at, submit))
-        outcome = smsc.behaviour.receipt(submit, now)
-        if outcome:
-            submit = replace(submit, tlvs=()) if submit.tlvs else submit  # a long payload must not wait here too
-            made = partial(receipt_pdu, submit, answer.message_id, outcome, (at, outcome.due + smsc.epoch))
-            make = made if self.session.peer_version >= VERSION_34 else partial(_plain, made)
-            smsc.outbox.add(Delivery(smsc.outbox.receipts, self.system_id, self.session, make), outcome.due)
-
-    def _bind(self, bind: _Bind, sequence_number: int) -> None:
-        status = self._check(bind)
-        if status:
-            self._refuse(bind.id, sequence_number, status)
-            log.warning("bind_refused", session=self.number, status=status_name(status))
-            return
-        response: Any = RESPONSES[bind.id]  # one of three with the same fields
-        self.session.respond(sequence_number, response(SYSTEM_ID, ((Tag.SC_INTERFACE_VERSION, INTERFACE_VERSION),)))
-        self.system_id = bind.system_id
-        if self.session.state is not State.BOUND_TX:
-            self._smsc.outbox.join(self.system_id, self.session, self.link.flush)
-        log.info("bound", session=self.number, system_id=_show(self.system_id), state=self.session.state.name.lower())
-
-    def _check(self, bind: _Bind) -> Status:
-        terms = self._smsc.terms
-        if terms.system_id is not None and not hmac.compare_digest(bind.system_id, terms.system_id):
-            return Status.RINVSYSID
-        if terms.password is not None and not hmac.compare_digest(bind.password, terms.password):
-            return Status.RINVPASWD
-        return Status.ROK
-
-    def _refuse(self, command_id: CommandId, sequence_number: int, status: int) -> None:
-        self.refused += 1
-        self.session.respond(sequence_number, RESPONSES[command_id](), status)
-
-    def _leave(self, closed: Closed) -> None:
-        self._smsc.outbox.leave(self.system_id, self.session, closed.unanswered)
-        log.info("closed", session=self.number, system_id=_show(self.system_id), reason=closed.reason)
+async def _shake_hands(stream: trio.abc.Stream) -> bool:
+    """Do a TLS handshake; whether it went well, or there is none to do."""
+    if not isinstance(stream, trio.SSLStream):
+        return True
+    try:
+        with trio.fail_after(HANDSHAKE_SECONDS):
+            await stream.do_handshake()
+    except (trio.BrokenResourceError, trio.TooSlowError) as error:
+        log.warning("handshake_failed", reason=_explain(error))
+        return False
+    return True
 
 
-def _plain(make: Callable[[], DeliverSm]) -> DeliverSm:
-    return replace(make(), tlvs=())
+def _explain(error: BaseException) -> str:
+    return "too slow" if isinstance(error, trio.TooSlowError) else link.explain(error)
 
 
-def _same(pdu: DeliverSm) -> DeliverSm:
+def _peer(stream: trio.abc.Stream) -> str:
+    """Who is at the other end, for people; empty when nobody is there any more."""
+    ends = ends_of(stream)
+    return TcpAddress(*ends[1]).authority if ends else ""
+
+
+def _same(pdu: DeliverSm, *, plain: bool = False) -> DeliverSm:
     return pdu
-
-
-def _show(octets: bytes) -> str:
-    return octets.decode("ascii", "backslashreplace")

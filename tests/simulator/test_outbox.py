@@ -1,12 +1,14 @@
 from functools import partial
 from math import inf
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.codec import HEADER, decode, encode
-from protocol.constants import Status
+from protocol.constants import Status, Tag
 from protocol.events import Answered, Closed, Requested
+from protocol.fields import Tlvs
 from protocol.pdu import BindTransceiver, BindTransceiverResp, DeliverSm, DeliverSmResp
 from protocol.session import Limits, Session
 from protocol.states import Role
@@ -18,10 +20,10 @@ RETRY = 5.0
 class Receiver:
     """A bound session, with what it was given and how often it was flushed."""
 
-    def __init__(self, outbox: Outbox, system_id: bytes = b"denpo", window: int = 10) -> None:
+    def __init__(self, outbox: Outbox, system_id: bytes = b"denpo", window: int = 10, version: int = 0x34) -> None:
         self.outbox, self.system_id, self.flushed = outbox, system_id, 0
         self.session = Session(Role.SMSC, Limits(window=window), 0.0)
-        for event in self.session.receive(encode(BindTransceiver(), 1), 0.0):
+        for event in self.session.receive(encode(BindTransceiver(interface_version=version), 1), 0.0):
             assert isinstance(event, Requested)
             self.session.respond(event.sequence_number, BindTransceiverResp())
         self.session.data_to_send()
@@ -59,9 +61,16 @@ class Receiver:
             self.outbox.leave(self.system_id, self.session, event.unanswered)
 
 
-def owe(outbox: Outbox, receiver: Receiver, text: bytes, due: float = 0.0) -> None:
-    make = partial(DeliverSm, short_message=text)
-    outbox.add(Delivery(outbox.receipts, receiver.system_id, receiver.session, make), due)
+def make(text: bytes, tlvs: Tlvs = (), *, plain: bool = False) -> DeliverSm:
+    """A delivery that says whether it was to be plain; tlvs: those it has even then."""
+    return DeliverSm(short_message=text + b" plain" * plain, tlvs=tlvs)
+
+
+def owe(
+    outbox: Outbox, receiver: Receiver, text: bytes, due: float = 0.0, *, tlvs: Tlvs = (), elsewhere: bool = False
+) -> None:
+    made = partial(make, text, tlvs)
+    outbox.add(Delivery(outbox.receipts, receiver.system_id, receiver.session, made, elsewhere=elsewhere), due)
 
 
 def test_nothing_is_handed_over_before_its_time_and_all_in_order_of_it() -> None:
@@ -129,6 +138,38 @@ def test_a_window_that_is_full_sends_the_rest_elsewhere_or_later() -> None:
     outbox.pump(0.0)
     assert first.texts() == [b"3"]
     assert outbox.pending == 4
+
+
+def test_what_is_to_go_elsewhere_does_when_another_session_of_the_account_has_room() -> None:
+    outbox = Outbox(RETRY)
+    own, stranger = Receiver(outbox), Receiver(outbox, b"other")
+    owe(outbox, own, b"alone", elsewhere=True)
+    outbox.pump(0.0)
+    assert own.texts() == [b"alone"]
+    other = Receiver(outbox, window=1)
+    for text in (b"a", b"b"):
+        owe(outbox, own, text, elsewhere=True)
+    outbox.pump(0.0)
+    assert (own.texts(), other.texts(), stranger.texts()) == ([b"b"], [b"a"], [])
+
+
+@pytest.mark.parametrize(("version", "text"), [(0x00, b"a plain"), (0x33, b"a plain"), (0x34, b"a"), (0x50, b"a")])
+def test_what_goes_to_a_peer_of_before_3_4_is_made_plain(version: int, text: bytes) -> None:
+    outbox = Outbox(RETRY)
+    receiver = Receiver(outbox, version=version)
+    owe(outbox, receiver, b"a")
+    outbox.pump(0.0)
+    assert receiver.texts() == [text]
+
+
+def test_what_cannot_be_plain_is_given_up_for_such_a_peer_and_the_rest_goes_on() -> None:
+    outbox = Outbox(RETRY)
+    receiver = Receiver(outbox, version=0x33)
+    for text, tlvs in ((b"a", ()), (b"b", ((Tag.MESSAGE_PAYLOAD, b"x"),)), (b"c", ())):
+        owe(outbox, receiver, text, tlvs=tlvs)
+    outbox.pump(0.0)
+    assert receiver.texts() == [b"a plain", b"c plain"]
+    assert (outbox.pending, outbox.receipts.given_up) == (2, 1)
 
 
 def test_a_delivery_that_is_always_refused_is_sent_four_times_and_given_up() -> None:

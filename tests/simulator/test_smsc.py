@@ -1,265 +1,54 @@
-from collections.abc import Callable
-from typing import Any, TypeAlias
+"""The SMSC as a whole: whom it lets in, what it hands over, what is struck, and how it stops."""
+
+import ssl
+import struct
 
 import pytest
 import trio
 from trio.testing import MockClock, lockstep_stream_pair, memory_stream_pair, wait_all_tasks_blocked
 
 from protocol.codec import encode
-from protocol.constants import Coding, DataCoding, MessageState, Status, Tag
-from protocol.events import Answered, BindRefused, Bound
+from protocol.constants import Coding, DataCoding, Status
+from protocol.errors import TextError
+from protocol.events import Bound
 from protocol.joining import Joiner, split_udh
-from protocol.pdu import (
-    BindReceiver,
-    BindReceiverResp,
-    BindTransceiver,
-    BindTransceiverResp,
-    BindTransmitter,
-    BindTransmitterResp,
-    DeliverSm,
-    SubmitSmResp,
-    find_tlv,
-)
-from protocol.receipt import parse
-from protocol.times import receipt_date
-from simulator.behaviour import Behaviour
-from simulator.ledger import Ledger, describe
+from protocol.link import listen
+from protocol.pdu import BindReceiver, BindTransceiver, BindTransmitter, DeliverSm, SubmitSmResp
+from simulator.faults import LinkFault
 from simulator.messages import Incoming
-from simulator.smsc import STOP_SECONDS, NoReceiver, OutboxFull, Smsc, Terms
-from tests.simulator.esme import Esme, take_all
+from simulator.smsc import HANDSHAKE_SECONDS, STOP_SECONDS, TICK_SECONDS, NoReceiver, OutboxFull
+from simulator.wire import Direction
+from tests.gateway.certificates import Certificates, make_certificates
+from tests.simulator.world import World, make_smsc
 
-DELAY = 2.5
-EPOCH = 1_700_000_000.0
 TEXT = "計画メンテナンスのお知らせです。ご不便をおかけします🙏" * 6
-
-Take: TypeAlias = Callable[[DeliverSm], int | None]
-
-
-def make_smsc(terms: Terms | None = None) -> Smsc:
-    account = Terms(system_id=b"denpo", password=b"secret")
-    return Smsc(Behaviour(1, DELAY), Ledger(1000), terms or account, EPOCH)
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""SO_LINGER with no time to linger."""
 
 
-class Wires(trio.abc.Listener[trio.abc.Stream]):
-    """A listener that hands out the far ends of wires of memory."""
-
-    def __init__(self, ends: trio.MemoryReceiveChannel[trio.abc.Stream]) -> None:
-        self._ends = ends
-
-    async def accept(self) -> trio.abc.Stream:
-        return await self._ends.receive()
-
-    async def aclose(self) -> None:
-        await self._ends.aclose()
-
-
-class World:
-    """An SMSC and the ESMEs on its wires."""
-
-    def __init__(self, nursery: trio.Nursery, smsc: Smsc) -> None:
-        self.smsc = smsc
-        self.stop, self.stopped = trio.Event(), trio.Event()
-        self._nursery = nursery
-        self._wires, self._accepted = trio.open_memory_channel[trio.abc.Stream](100)
-        nursery.start_soon(self._serve)
-
-    async def _serve(self) -> None:
-        listeners: list[Any] = [Wires(self._accepted)]
-        await self.smsc.serve(listeners, self.stop)
-        self.stopped.set()
-
-    def wire(self, make: Callable[[], tuple[Any, Any]] = memory_stream_pair) -> trio.abc.Stream:
-        """Connect; returns the ESME's end."""
-        ours: trio.abc.Stream
-        ours, theirs = make()
-        self._wires.send_nowait(theirs)
-        return ours
-
-    def connect(self, take: Take = take_all) -> Esme:
-        esme = Esme(self.wire(), take)
-        self._nursery.start_soon(esme.run)
-        return esme
-
-    async def bound(self, cls: type = BindTransceiver, take: Take = take_all, system_id: bytes = b"denpo") -> Esme:
-        esme = self.connect(take)
-        assert isinstance(await esme.bind(system_id, cls=cls), Bound)
-        return esme
-
-
-@pytest.fixture
-def world(nursery: trio.Nursery) -> World:
-    return World(nursery, make_smsc())
-
-
-def message_id(answer: Answered) -> str:
-    assert isinstance(answer.pdu, SubmitSmResp)
-    return answer.pdu.message_id.decode()
-
-
-def receipted(delivery: DeliverSm) -> str:
-    receipt = parse(delivery.short_message, delivery.esm_class, delivery.tlvs)
-    assert receipt
-    assert receipt.state == MessageState.DELIVERED
-    return receipt.message_id
-
-
-@pytest.mark.parametrize(
-    ("system_id", "password", "status"),
-    [
-        (b"denpo", b"wrong", Status.RINVPASWD),
-        (b"denpo", b"", Status.RINVPASWD),
-        (b"other", b"secret", Status.RINVSYSID),
-        (b"", b"", Status.RINVSYSID),
-    ],
-)
-async def test_a_wrong_account_is_refused_and_may_try_again(
-    world: World, autojump_clock: MockClock, system_id: bytes, password: bytes, status: Status
-) -> None:
-    esme = world.connect()
-    assert await esme.bind(system_id, password) == BindRefused(status)
-    assert world.smsc.outbox.receiver() is None
-    assert isinstance(await esme.bind(), Bound)
-
-
-@pytest.mark.parametrize(
-    ("cls", "response", "state"),
-    [
-        (BindTransmitter, BindTransmitterResp, "bound_tx"),
-        (BindReceiver, BindReceiverResp, "bound_rx"),
-        (BindTransceiver, BindTransceiverResp, "bound_trx"),
-    ],
-)
-async def test_a_bind_is_answered_in_kind_with_the_interface_version(
-    world: World, autojump_clock: MockClock, cls: type, response: type, state: str
-) -> None:
-    bound = await world.connect().bind(cls=cls)
-    assert isinstance(bound, Bound)
-    assert type(bound.pdu) is response
-    assert find_tlv(bound.pdu.tlvs, Tag.SC_INTERFACE_VERSION) == b"\x34"  # type: ignore[attr-defined]  # every bind response has them
-    assert [connection.describe() for connection in world.smsc.connections.values()] == [
-        {"session": 1, "system_id": "denpo", "state": state, "taken": 0, "refused": 0, "deliveries_unanswered": 0}
-    ]
-
-
-async def test_without_an_account_any_bind_is_accepted(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
-    world = World(nursery, make_smsc(Terms()))
-    assert isinstance(await world.connect().bind(b"anybody", b"anything"), Bound)
-
-
-async def test_a_connection_that_does_not_bind_is_closed(world: World, autojump_clock: MockClock) -> None:
-    esme = world.connect()
-    start = trio.current_time()
-    await esme.wait(lambda: esme.closed is not None)
-    assert trio.current_time() - start == pytest.approx(world.smsc.terms.limits.init_timeout)
-    await wait_all_tasks_blocked()
-    assert world.smsc.connections == {}
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("tls"))
 
 
 async def test_a_connection_too_many_is_closed_and_a_free_place_is_given_again(
     nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
-    world = World(nursery, make_smsc(Terms(max_connections=1)))
+    world = World(nursery, make_smsc(max_connections=1))
     first = await world.bound()
-    start = trio.current_time()
     second = world.connect()
-    await second.wait(lambda: second.closed is not None)
-    assert trio.current_time() == start
+    await second.wait_closed()
+    assert world.elapsed == 0
     assert first.closed is None
     first.link.close("enough")
     await wait_all_tasks_blocked()
     await world.bound()
 
 
-async def test_the_receipt_comes_after_exactly_the_delay(world: World, autojump_clock: MockClock) -> None:
-    esme = await world.bound()
-    await trio.sleep(3600)
-    submitted = trio.current_time()
-    answer = await esme.submit()
-    assert trio.current_time() == submitted
-    [receipt] = await esme.wait_deliveries(1)
-    assert esme.times == [pytest.approx(submitted + DELAY)]
-    assert receipted(receipt) == message_id(answer)
-    for words in ("submit", "done"):
-        assert f"{words} date:{receipt_date(EPOCH + submitted)}".encode() in receipt.short_message
-    await wait_all_tasks_blocked()
-    assert (world.smsc.outbox.receipts.delivered, world.smsc.outbox.pending) == (1, 0)
-
-
-async def test_a_message_payload_gets_its_receipt_too(world: World, autojump_clock: MockClock) -> None:
-    esme = await world.bound()
-    answer = await esme.submit(tlvs=((Tag.MESSAGE_PAYLOAD, b"x" * 1000),))
-    [receipt] = await esme.wait_deliveries(1)
-    assert receipted(receipt) == message_id(answer)
-    assert describe(*world.smsc.ledger.read(0, 1)[0])["joined"] == "x" * 1000
-
-
-async def test_no_receipt_comes_unasked(world: World, autojump_clock: MockClock) -> None:
-    esme = await world.bound()
-    await esme.submit(registered_delivery=0)
-    await trio.sleep(10 * DELAY)
-    assert esme.deliveries == []
-
-
-async def test_a_refused_destination_leaves_no_trace_in_the_ledger(world: World, autojump_clock: MockClock) -> None:
-    esme = await world.bound()
-    assert (await esme.submit(b"not a number")).status == Status.RINVDSTADR
-    assert world.smsc.ledger.parts == 0
-    assert [connection.refused for connection in world.smsc.connections.values()] == [1]
-
-
-async def test_the_receipt_comes_to_another_bind_of_the_account_when_its_own_is_gone(
-    nursery: trio.Nursery, autojump_clock: MockClock
-) -> None:
-    world = World(nursery, make_smsc(Terms()))
-    stranger = await world.bound(system_id=b"other")
-    other = await world.bound(BindReceiver)
-    esme = await world.bound()
-    answer = await esme.submit()
-    esme.link.close("gone")
-    [receipt] = await other.wait_deliveries(1)
-    assert receipted(receipt) == message_id(answer)
-    assert stranger.deliveries == []
-
-
-async def test_receipts_wait_for_a_receiver_to_bind(world: World, autojump_clock: MockClock) -> None:
-    esme = await world.bound(BindTransmitter)
-    answers = [await esme.submit() for _ in range(3)]
-    await trio.sleep(10 * DELAY)
-    assert world.smsc.outbox.pending == 3
-    receiver = await world.bound(BindReceiver)
-    receipts = await receiver.wait_deliveries(3)
-    assert [receipted(receipt) for receipt in receipts] == [message_id(answer) for answer in answers]
-
-
-async def test_a_receipt_that_was_on_its_way_when_the_link_broke_comes_again(
-    world: World, autojump_clock: MockClock
-) -> None:
-    esme = await world.bound(take=lambda _: None)
-    await esme.submit()
-    await esme.wait_deliveries(1)
-    esme.link.close("broken")
-    again = await world.bound()
-    assert await again.wait_deliveries(1) == esme.deliveries
-
-
-@pytest.mark.parametrize(("status", "seconds"), [(Status.RX_T_APPN, 5.0), (None, 35.0)])
-async def test_a_receipt_refused_or_not_answered_is_sent_again_three_times(
-    world: World, autojump_clock: MockClock, status: Status | None, seconds: float
-) -> None:
-    esme = await world.bound(take=lambda _: status)
-    await esme.submit()
-    await esme.wait_deliveries(4)
-    gaps = [later - earlier for earlier, later in zip(esme.times, esme.times[1:], strict=False)]
-    assert gaps == [pytest.approx(seconds)] * 3
-    await trio.sleep(1000)
-    assert len(esme.deliveries) == 4
-    assert (world.smsc.outbox.receipts.given_up, world.smsc.outbox.pending) == (1, 0)
-
-
 async def test_submits_are_refused_while_too_many_receipts_wait(
     nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
-    world = World(nursery, make_smsc(Terms(max_pending=2)))
+    world = World(nursery, make_smsc(max_pending=2))
     esme = await world.bound()
     assert [(await esme.submit()).status for _ in range(3)] == [0, 0, Status.RMSGQFUL]
     with pytest.raises(OutboxFull):
@@ -268,18 +57,15 @@ async def test_submits_are_refused_while_too_many_receipts_wait(
     assert (await esme.submit()).status == 0
 
 
-async def test_what_was_taken_stands_in_the_ledger_with_its_whole_text(world: World, autojump_clock: MockClock) -> None:
+async def test_submits_are_refused_while_the_ledger_cannot_take_more(
+    world: World, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     esme = await world.bound()
-    octets = TEXT.encode("utf-16-be")
-    bodies = [octets[:100], octets[100:200], octets[200:]]
-    answers = {}
-    for number in (3, 1, 2):
-        header = bytes((5, 0, 3, 1, 3, number))
-        answers[number] = await esme.submit(esm_class=0x40, data_coding=8, short_message=header + bodies[number - 1])
-    lines = [describe(*found) for found in world.smsc.ledger.read(0, 10)]
-    assert [line["message_id"] for line in lines] == [message_id(answers[number]) for number in (3, 1, 2)]
-    assert [line["joined"] for line in lines] == [TEXT] * 3
-    assert lines[0]["time"] == pytest.approx(EPOCH + trio.current_time())
+    with monkeypatch.context() as patch:
+        patch.setattr("simulator.ledger.MAX_WAITING_OCTETS", 0)
+        assert (await esme.submit()).status == Status.RMSGQFUL
+    assert (await esme.submit()).status == 0
+    assert len(await world.rows()) == 1
 
 
 async def test_a_long_text_from_a_handset_arrives_as_parts_that_join(world: World, autojump_clock: MockClock) -> None:
@@ -288,6 +74,7 @@ async def test_a_long_text_from_a_handset_arrives_as_parts_that_join(world: Worl
     parts = world.smsc.inject(Incoming("+819012345678", "0005123456", TEXT))
     joiner, whole = Joiner[bytes](60.0, 1), None
     for delivery in await receiver.wait_deliveries(parts):
+        assert isinstance(delivery, DeliverSm)
         assert (delivery.source_addr, delivery.destination_addr) == (b"819012345678", b"0005123456")
         assert delivery.data_coding == DataCoding.UCS2
         concat, body = split_udh(delivery.short_message, delivery.esm_class)
@@ -298,13 +85,24 @@ async def test_a_long_text_from_a_handset_arrives_as_parts_that_join(world: Worl
     assert b"".join(whole).decode("utf-16-be") == TEXT
 
 
-async def test_a_text_from_a_handset_goes_to_the_account_that_is_named(
-    nursery: trio.Nursery, autojump_clock: MockClock
-) -> None:
-    world = World(nursery, make_smsc(Terms()))
+async def test_two_texts_from_handsets_have_references_of_their_own(world: World, autojump_clock: MockClock) -> None:
+    esme = await world.bound()
+    references = set()
+    for _ in range(3):
+        esme.deliveries.clear()
+        for delivery in await esme.wait_deliveries(world.smsc.inject(Incoming("1", "2", TEXT))):
+            assert isinstance(delivery, DeliverSm)
+            concat, _ = split_udh(delivery.short_message, delivery.esm_class)
+            assert concat
+            references.add(concat.reference)
+    assert len(references) == 3
+
+
+async def test_a_text_from_a_handset_goes_to_the_account_that_is_named(world: World, autojump_clock: MockClock) -> None:
     first, second = await world.bound(system_id=b"one"), await world.bound(system_id=b"two")
     assert world.smsc.inject(Incoming("1", "2", "x", Coding.GSM7), b"two") == 1
     [delivery] = await second.wait_deliveries(1)
+    assert isinstance(delivery, DeliverSm)
     assert delivery.short_message == b"x"
     assert first.deliveries == []
     with pytest.raises(NoReceiver, match="system_id"):
@@ -317,16 +115,107 @@ async def test_a_text_from_a_handset_is_refused_while_nobody_can_take_it(
     await world.bound(BindTransmitter)
     with pytest.raises(NoReceiver):
         world.smsc.inject(Incoming("1", "2", "x"))
+    with pytest.raises(TextError):
+        world.smsc.inject(Incoming("1", "2", "あ", Coding.ASCII))
+
+
+FRAMING = "framing lost"
+GONE = "the peer closed the connection"
+
+
+@pytest.mark.parametrize(
+    ("fault", "value", "reason"),
+    [
+        (LinkFault.CLOSE, None, GONE),
+        (LinkFault.UNBIND, None, "the peer unbound"),
+        (LinkFault.CUT, None, GONE),
+        (LinkFault.GARBAGE, None, FRAMING),
+        (LinkFault.HALF_OPEN, 20.0, ""),
+        (LinkFault.SLOW, 100.0, ""),
+    ],
+)
+async def test_a_fault_strikes_one_connection_at_once_and_no_other(
+    world: World, autojump_clock: MockClock, fault: LinkFault, value: float | None, reason: str
+) -> None:
+    esme, other = await world.bound(), await world.bound()
+    assert world.smsc.strike(fault, value, session=1) == 1
+    assert world.smsc.strike(fault, value, session=99) == 0
+    esme.send_submit()
+    if reason:
+        assert (await esme.wait_closed()).reason.startswith(reason)
+        assert world.elapsed == 0
+    else:
+        await esme.wait(lambda: bool(esme.seen_of(SubmitSmResp)))
+        assert world.elapsed == pytest.approx(20.0 if fault is LinkFault.HALF_OPEN else 0.5, rel=0.3)
+    before = trio.current_time()
+    await other.submit()
+    assert trio.current_time() == before
+
+
+async def test_a_pdu_of_a_wrong_length_and_a_half_open_time_of_the_scenario_strike_all_at_once(
+    world: World, autojump_clock: MockClock
+) -> None:
+    esmes = [await world.bound() for _ in range(3)]
+    assert world.smsc.strike(LinkFault.WRONG_LENGTH) == 3
+    assert world.smsc.strike(LinkFault.HALF_OPEN) == 3
+    for esme in esmes:
+        await esme.wait_closed()
+    assert world.elapsed >= 10
+
+
+async def test_one_that_is_not_bound_is_closed_by_an_unbind_and_one_that_unbinds_already_is_left_alone(
+    world: World, autojump_clock: MockClock
+) -> None:
+    unbound = world.connect()
+    silent = world.wire()
+    await silent.send_all(encode(BindTransceiver(b"denpo", b"secret"), 1))
+    await wait_all_tasks_blocked()
+    assert world.smsc.strike(LinkFault.UNBIND) == world.smsc.strike(LinkFault.UNBIND) == 2
+    await unbound.wait_closed()
+    await wait_all_tasks_blocked()
+    assert len(world.connections) == 1
+    await trio.sleep(STOP_SECONDS + 1)
+    assert world.connections == []
+
+
+async def test_what_happens_is_told_to_those_who_want_to_know(world: World, autojump_clock: MockClock) -> None:
+    changes, octets = list[tuple[int, str]](), dict[tuple[int, Direction], bytes]()
+    settled: list[float] = []
+
+    def tap(number: int, _stream: trio.abc.Stream, opened_by: Direction) -> list[object]:
+        assert opened_by is Direction.RECEIVED
+
+        def see(direction: Direction, chunk: bytes, _now: float) -> None:
+            octets[number, direction] = octets.get((number, direction), b"") + chunk
+
+        return [see]
+
+    world.smsc.tapping = tap  # type: ignore[assignment]  # a list of taps is a sequence of them
+    world.smsc.changed = lambda connection: changes.append((connection.number, connection.session.state.name))
+    world.smsc.settled = lambda: settled.append(world.elapsed)
+    esme = await world.bound()
+    for _ in range(5):
+        await esme.submit()
+    await esme.wait_deliveries(5)
+    await trio.sleep(1.1 * TICK_SECONDS)
+    assert len(settled) == 1
+    assert esme.times[-1] - world.began <= settled[0] <= esme.times[-1] - world.began + TICK_SECONDS
+    esme.link.close("gone")
+    await wait_all_tasks_blocked()
+    assert changes == [(1, "BOUND_TRX"), (1, "CLOSED")]
+    assert octets[1, Direction.SENT] == esme.octets
+    assert octets[1, Direction.RECEIVED].startswith(encode(BindTransceiver(b"denpo", b"secret"), 1))
+    await trio.sleep(100)
+    assert len(settled) == 1
 
 
 async def test_stopping_unbinds_every_session(world: World, autojump_clock: MockClock) -> None:
     esmes = [await world.bound() for _ in range(3)]
     unbound = world.connect()
     await wait_all_tasks_blocked()
-    start = trio.current_time()
     world.stop.set()
     await world.stopped.wait()
-    assert trio.current_time() == start
+    assert world.elapsed == 0
     await wait_all_tasks_blocked()
     assert [esme.closed and esme.closed.reason for esme in esmes] == ["the peer unbound"] * 3
     assert unbound.closed is not None
@@ -339,7 +228,71 @@ async def test_stopping_waits_only_so_long_for_an_esme_that_does_not_answer(
     await esme.send_all(encode(BindTransceiver(b"denpo", b"secret"), 1))
     assert await esme.receive_some() != b""
     await wait_all_tasks_blocked()
-    start = trio.current_time()
     world.stop.set()
     await world.stopped.wait()
-    assert trio.current_time() - start == pytest.approx(STOP_SECONDS)
+    assert world.elapsed == pytest.approx(STOP_SECONDS)
+
+
+async def test_an_esme_with_tls_is_served_like_any_other(
+    world: World, autojump_clock: MockClock, certificates: Certificates
+) -> None:
+    ours, theirs = secured(certificates)
+    world.hand_in(theirs)
+    await ours.do_handshake()
+    esme = world.attach(ours)
+    assert isinstance(await esme.bind(), Bound)
+    await esme.submit()
+    await esme.wait_deliveries(1)
+
+
+@pytest.mark.parametrize("way", ["silent", "in the clear", "gone"])
+async def test_a_handshake_that_fails_costs_its_own_connection_only(
+    world: World, autojump_clock: MockClock, certificates: Certificates, way: str
+) -> None:
+    ours, theirs = secured(certificates)
+    other = await world.bound()
+    world.hand_in(theirs)
+    transport = ours.transport_stream
+    if way == "in the clear":
+        await transport.send_all(encode(BindTransceiver(b"denpo", b"secret"), 1))
+    elif way == "gone":
+        await transport.aclose()
+    if way != "gone":
+        async for _ in transport:
+            pass
+    await wait_all_tasks_blocked()
+    assert world.elapsed == (HANDSHAKE_SECONDS if way == "silent" else 0)
+    assert len(world.connections) == 1
+    await other.submit()
+
+
+def secured(certificates: Certificates) -> tuple[trio.SSLStream[trio.abc.Stream], trio.SSLStream[trio.abc.Stream]]:
+    """Both ends of a wire of memory with TLS on it, before their handshake: the ESME's and the SMSC's."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificates.certificate("server"), certificates.key("server"))
+    ours: trio.abc.Stream
+    theirs: trio.abc.Stream
+    ours, theirs = memory_stream_pair()
+    client = certificates.context(shown=False)
+    return (
+        trio.SSLStream(ours, client, server_hostname="127.0.0.1"),
+        trio.SSLStream(theirs, context, server_side=True),
+    )
+
+
+async def test_a_peer_that_has_gone_before_it_was_let_in_harms_nobody(nursery: trio.Nursery) -> None:
+    world = World(nursery, make_smsc())
+    [listener] = await listen("127.0.0.1", 0)
+    async with listener:
+        address = listener.socket.getsockname()
+        gone = await trio.open_tcp_stream(*address)
+        accepted = await listener.accept()
+        gone.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, RESET_ON_CLOSE)
+        await gone.aclose()
+        await trio.lowlevel.wait_readable(accepted.socket)
+        world.hand_in(accepted)
+        stream = await trio.open_tcp_stream(*address)
+        world.hand_in(await listener.accept())
+        await world.attach(stream).bind()
+        [connection] = world.connections
+        assert (connection.number, connection.peer) == (2, "{}:{}".format(*stream.socket.getsockname()))

@@ -1,10 +1,9 @@
 """The simulator against a client that others wrote: smpplib's."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import pytest
@@ -14,14 +13,17 @@ from smpplib.exceptions import PDUError
 
 from protocol.joining import Joiner, split_udh
 from protocol.receipt import is_receipt, parse
+from tests.end_to_end.gateways import read_ledger
 from tests.end_to_end.processes import Process, started
 
-TEXT = "【重要】本日21時より計画メンテナンスを行います。ご不便をおかけしますが、ご了承ください🙏 " * 3
-SIMULATOR = [
+TEXT: Final = "【重要】本日21時より計画メンテナンスを行います。ご不便をおかけしますが、ご了承ください🙏 " * 3
+REPLY: Final = "承" * 66 + "🙏" + "知いたしました。お知らせいただき、ありがとうございます。" * 4
+"""Cut after 67 units of UTF-16, which is a part's room, its emoji would be halved."""
+SIMULATOR: Final = [
     *("-W", "error", "-m", "simulator.cli", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"),
     *("--system-id", "denpo", "--password", "secret", "--receipt-delay", "0.05"),
 ]
-SECONDS = 10.0
+SECONDS: Final = 10.0
 
 
 @pytest.fixture(scope="module")
@@ -74,14 +76,38 @@ def connected(simulator: Process) -> Iterator[Peer]:
     try:
         yield peer
         if peer.client.state != consts.SMPP_CLIENT_STATE_OPEN:
-            peer.client.unbind()
+            assert peer.client.unbind().command == "unbind_resp"
     finally:
         peer.client.disconnect()
 
 
-def get_ledger(simulator: Process) -> list[dict[str, Any]]:
-    answer = httpx.get(f"http://{simulator.ready['http']}/ledger", timeout=SECONDS)
-    return [json.loads(line) for line in answer.text.split("\n")[:-1]]
+def post_mo(simulator: Process, text: str) -> int:
+    """Hand in what a handset sends, as soon as a bind can receive it. Returns: the number of parts."""
+    message = {"from": "+819012345678", "to": "0005123456", "text": text}
+    deadline = monotonic() + SECONDS
+    while True:
+        answer = httpx.post(f"http://{simulator.ready['http']}/mo", json=message, timeout=SECONDS)
+        if answer.status_code == 202:
+            parts: int = answer.json()["parts"]
+            return parts
+        assert answer.json()["error"] == "no_receiver", answer.text
+        assert monotonic() < deadline, "nobody bound"
+
+
+@contextmanager
+def throttled(simulator: Process) -> Iterator[None]:
+    """Every submit_sm is answered with ESME_RTHROTTLED."""
+    url, name = f"http://{simulator.ready['http']}/faults", "answers.statuses"
+    httpx.put(url, json={name: {"RTHROTTLED": 1.0}}, timeout=SECONDS).raise_for_status()
+    try:
+        yield
+    finally:
+        httpx.put(url, json={name: None}, timeout=SECONDS).raise_for_status()
+
+
+def joined_texts(simulator: Process, ids: list[str]) -> list[str]:
+    """What the ledger joined from each of the parts with these ids."""
+    return [line["joined"] for line in read_ledger(simulator) if line["message_id"] in ids]
 
 
 def test_a_wrong_password_is_refused(simulator: Process) -> None:
@@ -110,17 +136,14 @@ def test_a_long_japanese_text_is_taken_whole_and_each_part_gets_its_receipt(simu
     ]
     assert [delivery.receipted_message_id.rstrip(b"\0").decode() for delivery in peer.deliveries] == ids
     assert [delivery.message_state for delivery in peer.deliveries] == [consts.SMPP_MESSAGE_STATE_DELIVERED] * parts
-    lines = [line for line in get_ledger(simulator) if line["message_id"] in ids]
-    assert [line["joined"] for line in lines] == [TEXT] * parts
+    assert joined_texts(simulator, ids) == [TEXT] * parts
 
 
 def test_a_long_japanese_text_from_a_handset_arrives_in_parts_that_join(simulator: Process) -> None:
     with connected(simulator) as peer:
         peer.bind()
-        message = {"from": "+819012345678", "to": "0005123456", "text": TEXT}
-        answer = httpx.post(f"http://{simulator.ready['http']}/mo", json=message, timeout=SECONDS)
-        assert answer.status_code == 202
-        peer.read_until(lambda: len(peer.deliveries) == answer.json()["parts"])
+        parts = post_mo(simulator, REPLY)
+        peer.read_until(lambda: len(peer.deliveries) == parts)
     joiner, whole = Joiner[bytes](60.0, 1), None
     for delivery in peer.deliveries:
         assert (delivery.source_addr, delivery.data_coding) == (b"819012345678", consts.SMPP_ENCODING_ISO10646)
@@ -128,4 +151,14 @@ def test_a_long_japanese_text_from_a_handset_arrives_in_parts_that_join(simulato
         assert concat
         whole = joiner.add("key", concat, body, 0.0)
     assert whole
-    assert b"".join(whole).decode("utf-16-be") == TEXT
+    assert "".join([body.decode("utf-16-be") for body in whole]) == REPLY
+
+
+def test_a_throttled_answer_is_seen_as_one(simulator: Process) -> None:
+    with throttled(simulator), connected(simulator) as peer:
+        peer.bind()
+        parts = peer.submit(TEXT)
+        for _ in range(parts):
+            with pytest.raises(PDUError) as caught:
+                peer.client.read_once(auto_send_enquire_link=False)
+            assert caught.value.args[1] == consts.SMPP_ESME_RTHROTTLED == 0x58

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from config.fields import (
     BindTypeName,
@@ -14,6 +14,8 @@ from config.fields import (
     Octet,
     Password,
     Port,
+    StatusClassName,
+    StatusText,
     SystemId,
     SystemType,
     Table,
@@ -107,6 +109,12 @@ class CarrierSettings(Table):
     """Seconds before the second try, 0.01..3600; doubled after each."""
     retry_max: Annotated[float, between(0.01, 86400)] = 600.0
     """Seconds between tries at most, retry_min..86400."""
+    statuses: dict[StatusText, StatusClassName] = Field(default_factory=dict)
+    """What to do about errors of this carrier, by name or number: throttle, transient, session or permanent."""
+    already_bound_wait: Wait = 60.0
+    """Seconds after "already bound" until we try again, 0.01..3600: the SMSC may keep a dead session so long."""
+    credentials_wait: Wait = 300.0
+    """Seconds after a wrong system_id or password until we try again, 0.01..3600: some lock accounts that insist."""
     throttle_pause: Wait = 0.1
     """Seconds a bind is silent when the SMSC says that it is too fast, 0.01..3600; then it goes on slower."""
     max_undelivered: Messages = 5000

@@ -9,14 +9,10 @@ from typing import Annotated, Final, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
-from config.fields import Octet, Table, between, conflict, matching
-from protocol.constants import Status, status_name
+from config.fields import Octet, StatusText, Table, between, conflict, matching, status_number
 
 MAX_DELAY: Final = 604_800
 """Seconds of the longest delay: a week, some carriers trying for three days."""
-
-_STATUSES: Final = {status_name(status).removeprefix("ESME_"): int(status) for status in Status if status}
-_NUMBER: Final = "0x00000001..0xFFFFFFFF"
 
 
 class IdSpelling(StrEnum):
@@ -138,29 +134,10 @@ def _read_delay(value: object) -> float | Uniform | Lognormal:
     raise ValueError(f"must be seconds, 0..{MAX_DELAY}, or {{ min, max }} or {{ median, p99 }}")
 
 
-def _check_status(name: str) -> str:
-    status_number(name)
-    return name
-
-
-def status_number(name: str) -> int:
-    """Read a command_status: a name of SMPP without ESME_, or a number as 0x00000400 or 1024.
-
-    Raises: ValueError: it is neither, or it is 0, which is no error.
-    """
-    if name in _STATUSES:
-        return _STATUSES[name]
-    try:
-        number = int(name, 0) if len(name) <= len("0xFFFFFFFF") else 0
-    except ValueError:
-        number = 0
-    if not 1 <= number <= 0xFFFFFFFF:
-        raise ValueError(f"must be a command_status like RTHROTTLED, or a number of {_NUMBER}")
-    return number
-
-
 def _check_status_or_none(name: str) -> str:
-    return _check_status(name) if name else name
+    if name:
+        status_number(name)
+    return name
 
 
 def _check_rates(rates: dict[str, float]) -> dict[str, float]:
@@ -182,7 +159,6 @@ Rate: TypeAlias = Annotated[float, between(0, 1)]
 Delay: TypeAlias = Annotated[float | Uniform | Lognormal, BeforeValidator(_read_delay)]
 """Seconds: always the same, or a distribution."""
 PartsPerSecond: TypeAlias = Annotated[float, between(0, 1_000_000)]
-StatusText: TypeAlias = Annotated[str, AfterValidator(_check_status)]
 
 
 class AnswerSettings(Table):

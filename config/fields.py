@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainValidator,
@@ -20,6 +21,7 @@ from pydantic_core import PydanticCustomError
 from config.addresses import Address, TcpAddress, UnixAddress, parse_address, parse_endpoint, parse_host
 from config.wording import CONFLICT
 from protocol.constants import BindType, Coding, Concatenation, Fold, IdForm, Lane
+from protocol.statuses import Status, StatusClass, status_name
 
 T = TypeVar("T")
 
@@ -95,6 +97,13 @@ def _check_secret(secret: SecretStr) -> SecretStr:
     return secret
 
 
+_STATUSES: Final = {status_name(status).removeprefix("ESME_"): int(status) for status in Status if status}
+_NUMBER: Final = "0x00000001..0xFFFFFFFF"
+_CLASSES: Final = {
+    kind.name.lower(): kind
+    for kind in (StatusClass.THROTTLE, StatusClass.TRANSIENT, StatusClass.SESSION, StatusClass.PERMANENT)
+}
+
 SENDER: Final = re.compile(r"\+?[0-9]{1,20}|[ -~]{1,11}")
 """Sender ids: numbers and short codes, or names; 11 characters is what a handset's name has room for (TS 23.040)."""
 
@@ -152,6 +161,34 @@ def _check_data_coding(key: str) -> str:
     return key
 
 
+def status_number(name: str) -> int:
+    """Read a command_status: a name of SMPP without ESME_, or a number as 0x00000400 or 1024.
+
+    Raises: ValueError: it is neither, or it is 0, which is no error.
+    """
+    if name in _STATUSES:
+        return _STATUSES[name]
+    try:
+        number = int(name, 0) if len(name) <= len("0xFFFFFFFF") else 0
+    except ValueError:
+        number = 0
+    if not 1 <= number <= 0xFFFFFFFF:
+        raise ValueError(f"must be a command_status like RTHROTTLED, or a number of {_NUMBER}")
+    return number
+
+
+def _read_status_class(value: object) -> StatusClass:
+    found = _CLASSES.get(value) if isinstance(value, str) else value
+    if not isinstance(found, StatusClass):
+        raise ValueError(f"must be one of {', '.join(_CLASSES)}")
+    return found
+
+
+def _check_status(name: str) -> str:
+    status_number(name)
+    return name
+
+
 def _check_many(items: tuple[T, ...]) -> tuple[T, ...]:
     if not items:
         raise conflict("must not be empty")
@@ -192,6 +229,10 @@ FoldName: TypeAlias = Annotated[Fold, _lax]
 ConcatenationName: TypeAlias = Annotated[Concatenation, _lax]
 IdFormName: TypeAlias = Annotated[IdForm, _lax]
 LaneName: TypeAlias = Annotated[Lane, _lax]
+
+StatusText: TypeAlias = Annotated[str, AfterValidator(_check_status)]
+"""A command_status by its name without ESME_, or as a number."""
+StatusClassName: TypeAlias = Annotated[StatusClass, BeforeValidator(_read_status_class)]
 
 Many: TypeAlias = Annotated[tuple[T, ...], _lax, AfterValidator(_check_many)]
 """An array of at least one."""

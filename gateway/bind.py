@@ -35,6 +35,9 @@ _REQUESTS: Final = {
 }
 
 
+_CREDENTIALS: Final = {Status.RINVPASWD, Status.RINVSYSID, Status.RINVSYSTYP}
+
+
 class Bind:
     """One connection to an SMSC. `run` is its whole life; `drain` ends it."""
 
@@ -49,6 +52,8 @@ class Bind:
         self._stopping = trio.Event()
         self._changed = trio.Event()
         self._reason = ""
+        self._refusal = 0
+        """The status with which the SMSC refused the last bind; 0: it did not."""
         self._failures = 0
         self._paused_until = -inf
         self.pace = Pace()
@@ -84,10 +89,19 @@ class Bind:
                 return
             self._failures += 1
             self.carrier.counts.bind_failures += 1
-            wait = backoff(self._failures, settings.reconnect_min, settings.reconnect_max, self.carrier.core.chance())
-            _log.warning("bind_down", bind=self.name, reason=self._reason, retry_in=round(wait, 1))
+            least = self._least_wait()
+            wait = backoff(self._failures, least, max(settings.reconnect_max, least), self.carrier.core.chance())
+            log = _log.error if self._refusal in _CREDENTIALS else _log.warning
+            log("bind_down", bind=self.name, reason=self._reason, retry_in=round(wait, 1))
             with trio.move_on_after(wait):
                 await self._stopping.wait()
+
+    def _least_wait(self) -> float:
+        """Seconds to wait at least, by what ended the last attempt."""
+        settings = self.carrier.settings
+        if self._refusal == Status.RALYBND:
+            return settings.already_bound_wait
+        return settings.credentials_wait if self._refusal in _CREDENTIALS else settings.reconnect_min
 
     async def drain(self, patience: float) -> None:
         """Send nothing more, wait so long (seconds) for the answers owed to us, then unbind and close."""
@@ -105,6 +119,7 @@ class Bind:
 
     async def _serve_once(self) -> None:
         settings = self.carrier.settings
+        self._refusal = 0
         stream = await self._connect()
         if stream is None:
             return
@@ -188,6 +203,7 @@ class Bind:
             case Bound():
                 self._up()
             case BindRefused(status=status) if self._link:
+                self._refusal = status
                 self._link.close(f"the SMSC refused the bind: {status_name(status)} {status_text(status)}".rstrip())
             case Refused(reason=reason):
                 counts.malformed += 1

@@ -1,6 +1,8 @@
 """What to do about a command_status other than 0 in a submit_sm_resp: pure (SMPP 3.4, 5.1.3)."""
 
+from collections.abc import Mapping
 from enum import Enum, auto
+from types import MappingProxyType
 from typing import Final
 
 from protocol.statuses import StatusClass, status_class
@@ -26,9 +28,12 @@ _ACTIONS: Final = {
 }
 
 
-def decide(status: int) -> Action:
-    """Say what to do about a status; one that nobody has documented is tried again, as most vendors' are passing."""
-    return _ACTIONS.get(status_class(status), Action.RETRY)
+def decide(status: int, own: Mapping[int, StatusClass] = MappingProxyType({})) -> Action:
+    """Say what to do about a status; one that nobody has documented is tried again, as most vendors' are passing.
+
+    Args: own: what a carrier means by its statuses, where that differs.
+    """
+    return _ACTIONS.get(own.get(status) or status_class(status), Action.RETRY)
 
 
 def backoff(failures: int, least: float, most: float, chance: float) -> float:

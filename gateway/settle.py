@@ -6,6 +6,7 @@ No I/O of its own: everything is noted with the store, to be on disk with its ne
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from config.fields import status_number
 from config.settings import Events, OnUnknown
 from gateway import retry
 from gateway.message import Message, Part, PartState, State, derive, event, resend_unknown
@@ -58,6 +59,10 @@ class Settler:
     def __init__(self, settings: "Settings", store: "Store", lanes: "Lanes", outstanding: "Outstanding") -> None:
         self._clients: dict[str, ClientSettings] = settings.clients
         self._carriers: dict[str, CarrierSettings] = settings.carriers
+        self._statuses = {
+            name: {status_number(status): kind for status, kind in carrier.statuses.items()}
+            for name, carrier in settings.carriers.items()
+        }
         self._store = store
         self._lanes = lanes
         self._outstanding = outstanding
@@ -78,7 +83,8 @@ class Settler:
 
     def refused(self, part: Part, status: int, now: float) -> Action:
         """The carrier has not taken a part; what is done about it."""
-        message, action = part.message, retry.decide(status)
+        message = part.message
+        action = retry.decide(status, self._statuses[message.carrier])
         if part.receipt:  # of another copy of the part; it says more
             return action
         part.status, part.at, part.state = status, now, PartState.WAITING

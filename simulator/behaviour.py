@@ -12,7 +12,8 @@ from random import Random
 from struct import Struct
 from typing import Any, Final, NamedTuple
 
-from config.faults import LinkSettings, ThrottlePer, status_number
+from config.faults import LinkSettings, ThrottlePer
+from config.fields import status_number
 from config.scenario import PhaseSettings, Scenario
 from protocol.alphabets import fits
 from protocol.constants import Coding, CommandId, EsmClass, MessageState, Status, Tag

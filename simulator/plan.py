@@ -13,9 +13,8 @@ from config.faults import (
     ReceiptSettings,
     ReceiptText,
     StateName,
-    status_number,
 )
-from config.fields import Table
+from config.fields import Table, status_number
 from config.scenario import PhaseSettings
 from protocol.constants import Coding, MessageState
 from protocol.receipt import STATE_NAMES

@@ -13,9 +13,8 @@ from config.faults import (
     Lognormal,
     ReceiptSettings,
     Uniform,
-    status_number,
 )
-from config.fields import Table
+from config.fields import Table, status_number
 from protocol.constants import Status, status_name
 
 DELAY: TypeAdapter[Any] = TypeAdapter(Delay)

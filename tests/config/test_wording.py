@@ -123,6 +123,16 @@ PLANTS: list[tuple[Loc, object, str]] = [
         {"binds": [{"host": "a", "system_id": "", "password": "", "tls": True, "cert": "gateway.toml"}]},
         "carriers.tau.binds.0.key: cert and key are needed together",
     ),
+    (
+        ("carriers", "upsilon"),
+        {
+            "binds": [{"host": "a", "system_id": "", "password": ""}],
+            "statuses": {"RNONSENSE": "permanent", "0x400": "soft"},
+        },
+        "carriers.upsilon.statuses.0x400: must be one of throttle, transient, session, permanent, is 'soft'\n"
+        "carriers.upsilon.statuses.RNONSENSE: must be a command_status like RTHROTTLED, or a number of "
+        "0x00000001..0xFFFFFFFF, is 'RNONSENSE'",
+    ),
     # routes and names
     (("routes", 2), {}, "routes.2.weights: give one of carriers and weights, naming at least one"),
     (

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.retry import Action, backoff, decide
+from protocol.statuses import StatusClass
 
 PERMANENT = {
     *(0x01, 0x06, 0x07, 0x0A, 0x0B, 0x15, 0x33, 0x34, 0x40, 0x42, 0x43, 0x44, 0x54, 0x55, 0x61, 0x62, 0x63, 0x65, 0x66),
@@ -40,6 +41,18 @@ def test_what_will_be_the_same_next_time_is_rejected(status: int) -> None:
 @pytest.mark.parametrize("status", [*sorted(OF_THE_BIND), 0x22, 0x41, 0x400, 0x4FF, 1375, 0xFFFFFFFF], ids=hex)
 def test_what_nobody_has_documented_for_a_submit_is_tried_again(status: int) -> None:
     assert decide(status) is Action.RETRY
+
+
+def test_a_carrier_may_mean_something_else() -> None:
+    own = {
+        0x400: StatusClass.PERMANENT,
+        0x08: StatusClass.THROTTLE,
+        0x0B: StatusClass.TRANSIENT,
+        0x45: StatusClass.SESSION,
+    }
+    expected = [Action.REJECT, Action.PAUSE, Action.RETRY, Action.REBIND]
+    assert [decide(status, own) for status in own] == expected
+    assert decide(0x58, own) is Action.PAUSE
 
 
 @given(st.integers(1, 0xFFFFFFFF))

@@ -115,10 +115,6 @@ class Session:
         return self.limits.window - len(self._in_flight) if self.state in BOUND else 0
 
     @property
-    def _open(self) -> bool:
-        return self.state is not State.CLOSED
-
-    @property
     def in_flight(self) -> int:
         """Requests in the window."""
         return len(self._in_flight)
@@ -197,8 +193,8 @@ class Session:
         answers: list[Event] = []
         others: list[Event] = []
         octets = self._buffer + octets if self._buffer else octets
-        start, end, in_flight = 0, len(octets), self._in_flight
-        while end - start >= HEADER_OCTETS and self._open:
+        start, end, in_flight, closed = 0, len(octets), self._in_flight, State.CLOSED
+        while end - start >= HEADER_OCTETS and self.state is not closed:
             length, command_id, status, sequence = HEADER.unpack_from(octets, start)
             if not HEADER_OCTETS <= length <= self.limits.max_pdu:
                 self._queue(encode(GenericNack(), 0, Status.RINVCMDLEN))

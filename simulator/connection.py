@@ -4,6 +4,7 @@ Each read is dealt with in one go: answers are settled, submits answered and rec
 one flush sends it all. No task, timeout or log line belongs to a single message.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -40,6 +41,9 @@ WRITE_SECONDS: Final = 700_000.0
 """Longer than a connection may be half open on purpose."""
 CATCH_UP_SECONDS: Final = 1.0
 """After that, until deadlines count again: what has come meanwhile is read first."""
+
+RATE_MARKS: Final = 10
+"""Looks at a connection over which its rate is measured."""
 
 log = structlog.get_logger()
 
@@ -87,6 +91,8 @@ class Connection:
         """Requests that were answered with an error."""
         self.ended = trio.Event()
         self._bound = False
+        self._marks: deque[tuple[float, int]] = deque(maxlen=RATE_MARKS)
+        """When it was looked at, and what it had taken then."""
         self._slow = 0
         self._sources: tuple[bytes, ...] = ()
         self._origin = Origin(number, b"")
@@ -138,6 +144,7 @@ class Connection:
 
     def suffer(self, now: float, last: float) -> None:
         """Let what the scenario has for its link at this time befall it. last: when that was asked before."""
+        self._marks.append((now, self.taken))
         values = self.smsc.behaviour.link(now)
         self.session.mute = values.ignore_enquire_link
         if values.slow_read != self._slow:
@@ -179,9 +186,16 @@ class Connection:
             "version": f"{session.peer_version >> 4}.{session.peer_version & 15}",
             "taken": self.taken,
             "refused": self.refused,
+            "rate": self._rate(),
             "window": session.limits.window,
             "in_flight": session.in_flight,
         }
+
+    def _rate(self) -> float:
+        """Parts taken a second, over the last RATE_MARKS looks."""
+        since, taken = self._marks[0]
+        seconds = trio.current_time() - since
+        return round((self.taken - taken) / seconds, 1) if seconds > 0 else 0.0
 
     def submit(self, submit: SubmitSm, sequence: int, now: float, message_id: bytes = b"") -> tuple[int, bytes]:
         """Take or refuse a message that came in another PDU, answering nothing. message_id: the one to give it.

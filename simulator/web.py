@@ -13,7 +13,7 @@
 | GET /faults | values, defaults, what was changed, the phase, what each name means |
 | PUT /faults {"answers.lose_rate": 0.5, …} | changes all or none, null takes one back; the same answer |
 | DELETE /faults | takes all changes back; the same answer |
-| POST /faults/link {"fault", "session"?, "seconds"?, "value"?} | {"struck": n}: a link fault strikes at once |
+| POST /faults/link {"fault", "session"?, "seconds"?, "value"?} | {"struck": n}; value: octets a second of slow |
 | GET /scenario | the scenario's title and phases, and which one it is |
 | GET /events?pdus=1 | server-sent events: part, mo, receipt, session, faults, pdu, lost |
 | GET / | the page |

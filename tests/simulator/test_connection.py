@@ -61,6 +61,7 @@ async def test_a_bind_is_answered_in_kind_and_described(
         "version": "3.4",
         "taken": 0,
         "refused": 0,
+        "rate": 0.0,
         "window": 100,
         "in_flight": 0,
     }

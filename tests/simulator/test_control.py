@@ -81,6 +81,18 @@ async def test_a_session_says_who_it_is_and_what_it_did(world: World, client: ht
     assert (unbound["session"], unbound["type"], unbound["state"]) == (2, "", "open")
 
 
+async def test_a_session_says_how_many_parts_it_takes_a_second(
+    world: World, autojump_clock: MockClock, client: httpx.AsyncClient
+) -> None:
+    esme = await world.bound()
+    for _ in range(100):
+        await esme.submit(short_message=b"x")
+        await trio.sleep(0.1)
+    assert 9.0 <= (await client.get("/sessions")).json()[0]["rate"] <= 11.0
+    await trio.sleep(60.0)
+    assert (await client.get("/sessions")).json()[0]["rate"] == 0.0
+
+
 async def test_conversations_are_the_handsets_heard_of_last(
     world: World, autojump_clock: MockClock, client: httpx.AsyncClient
 ) -> None:

@@ -91,6 +91,8 @@ class Connection:
         """Requests that were answered with an error."""
         self.ended = trio.Event()
         self._bound = False
+        self._full: bool | None = None
+        """Whether the SMSC is full; None: to be asked, once for all that a read brings: it is 0.4 us."""
         self._marks: deque[tuple[float, int]] = deque(maxlen=RATE_MARKS)
         """When it was looked at, and what it had taken then."""
         self._slow = 0
@@ -110,6 +112,7 @@ class Connection:
     async def take(self, events: list[Event]) -> None:
         """Deal with what one read brought."""
         now = trio.current_time()
+        self._full = None
         outbox = self.smsc.outbox
         for event in events:
             if type(event) is Requested:
@@ -229,7 +232,9 @@ class Connection:
         smsc = self.smsc
         if self._sources and not submit.source_addr.startswith(self._sources):
             return Answer(Status.RINVSRCADR, b"", now)
-        if smsc.full:
+        if self._full is None:
+            self._full = smsc.full
+        if self._full:
             return Answer(Status.RMSGQFUL, b"", now)
         return smsc.behaviour.answer(submit, now, self._origin)
 
@@ -245,6 +250,8 @@ class Connection:
             self._owe(submit, outcome, now)
             if outcome.early:
                 smsc.outbox.pump(now)
+        if outcomes:
+            self._full = None
 
     def _owe(self, submit: SubmitSm, outcome: Outcome, now: float) -> None:
         epoch, outbox = self.smsc.epoch, self.smsc.outbox

@@ -13,7 +13,7 @@ from protocol.tags import find_tlv
 if TYPE_CHECKING:
     from simulator.behaviour import Outcome
 
-MAX_FATES: Final = 100_000
+MAX_FATES: Final = 20_000
 """Messages remembered; of more, the oldest is forgotten."""
 
 

@@ -150,9 +150,9 @@ class Case:
             asked.append(
                 {"id": f"m-{key}", "to": to, "text": text if n == 0 else f"ご確認番号は{key}です。", **options}
             )
+        self._ids.update(message["id"] for message in asked)  # first: an event may come together with the result
         results = await self._client.submit(asked)
         assert all(result["ok"] for result in results), results
-        self._ids.update(message["id"] for message in asked)
         return [
             Sent(message["id"], "81" + message["to"][1:], result["parts"])
             for message, result in zip(asked, results, strict=True)

@@ -99,6 +99,10 @@ class GatewaySettings(Table):
     """Seconds the reference of a long message is not used again for the same sender and number, 60..604800."""
     reference_pairs: Messages = 200_000
     """Pairs of sender and number whose references are counted, 1..1000000; of more, the one idle longest is dropped."""
+    max_early: Messages = 20_000
+    """Receipts that wait for the answer they have overtaken, 1..1000000; of more, the oldest is given up."""
+    early_hold: Annotated[float, between(60, 604_800)] = 3600.0
+    """Seconds such a receipt waits, 60..604800."""
     max_fragments: Messages = 10_000
     """Long messages from handsets that wait for parts, 1..1000000; of more, the oldest is told as it is."""
 

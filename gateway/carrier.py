@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
+from gateway.early import CHECKED_DIGITS
 from gateway.message import Message, Part, PartState, State
-from gateway.settle import CHECKED_DIGITS, describe_receipt
+from gateway.settle import describe_receipt
 from gateway.throttle import Throttle
 from protocol import receipt as receipts
 from protocol import times
@@ -191,7 +192,8 @@ class Carrier:
                     self.counts.receipts_early += 1
                     ends = pdu.source_addr, pdu.destination_addr
                     about = [address[-CHECKED_DIGITS:].decode("latin-1") for address in ends]
-                    core.settler.keep_early(self.name, [id_ for id_, _ in candidates], {**receipt, "about": about})
+                    spellings = [id_ for id_, _ in candidates]
+                    core.early.keep(self.name, spellings, {**receipt, "about": about}, core.clock())
 
 
 def _source(sender: str, bind: "BindSettings") -> tuple[int, int, bytes]:

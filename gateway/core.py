@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from config.settings import Settings
+from gateway.early import EarlyReceipts
 from gateway.incoming import Incoming
 from gateway.lanes import Lanes
 from gateway.metrics import CarrierCounts, Counts
@@ -26,6 +27,7 @@ class Core:
     lanes: Lanes
     outstanding: Outstanding
     settler: Settler
+    early: EarlyReceipts
     incoming: Incoming
     router: Router
     profiles: dict[str, Profile]
@@ -57,11 +59,12 @@ def build(
     lanes = Lanes(store, settings.gateway.lane_window, outstanding, settings.carriers)
     counts = Counts(carriers={name: CarrierCounts() for name in settings.carriers})
     settler = Settler(settings, store, lanes, outstanding)
+    early = settler.early = EarlyReceipts(settings.gateway, store, counts)
     settler.counts, settler.chance = counts, chance
     profiles = {name: text_profile(settings, name) for name in settings.carriers}
     incoming, router = Incoming(settings, store, counts, profiles), Router(settings.routes)
     references = References(settings.gateway.reference_pairs, settings.gateway.reference_hold)
-    shared = settler, incoming, router, profiles, references
+    shared = settler, early, incoming, router, profiles, references
     return Core(settings, store, lanes, outstanding, *shared, counts, clock, chance)
 
 

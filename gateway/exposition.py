@@ -22,6 +22,7 @@ _CARRIER_COUNTERS: Final = {
     "late": ("late_answers", "Answers that came after their part was given up as unknown"),
     "receipts": ("receipts", "Final delivery receipts"),
     "receipts_early": ("receipts_early", "Receipts whose message was not known when they came"),
+    "receipts_unmatched": ("receipts_unmatched", "Receipts given up: no answer has named their message in time"),
     "incoming": ("incoming_parts", "Parts of messages from handsets"),
     "incoming_unrouted": ("incoming_unrouted", "Parts of messages from handsets that no client takes: refused"),
     "malformed": ("pdus_refused", "PDUs of the carrier that broke the rules"),

@@ -17,6 +17,8 @@ class CarrierCounts:
     receipts: int = 0
     receipts_early: int = 0
     """Receipts whose message was not known when they came."""
+    receipts_unmatched: int = 0
+    """Of these, given up: no answer named their message in time, or too many came after them."""
     matched: dict[str, int] = field(default_factory=dict)
     """Receipts whose part was found, by what was done to their id to find it."""
     incoming: int = 0

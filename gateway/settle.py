@@ -16,17 +16,12 @@ from protocol.upstream import pack
 
 if TYPE_CHECKING:
     from config.settings import CarrierSettings, ClientSettings, Settings
+    from gateway.early import EarlyReceipts
     from gateway.lanes import Lanes
     from gateway.metrics import Counts
     from gateway.outstanding import Outstanding
     from gateway.store import Store
     from protocol.receipt import Receipt
-
-MAX_EARLY: Final = 100_000
-"""Spellings of ids under which receipts wait for the answer that they have overtaken."""
-
-CHECKED_DIGITS: Final = 8
-"""Trailing digits of a receipt's number that must be the message's: carriers spell the rest in many ways."""
 
 _KINDS: Final = {
     State.SUBMITTED: "submitted",
@@ -66,8 +61,7 @@ class Settler:
         self._store = store
         self._lanes = lanes
         self._outstanding = outstanding
-        self._early: dict[tuple[str, str], tuple[list[str], dict[str, Any]]] = {}
-        """By carrier and message id: all spellings of that id, and the receipt."""
+        self.early: EarlyReceipts
         self.counts: Counts
         self.chance: Callable[[], float]
 
@@ -76,7 +70,7 @@ class Settler:
         part.status, part.at, part.carrier_id = 0, now, carrier_id
         part.state = max(part.state, PartState.ACCEPTED)
         carrier = part.message.carrier
-        early = self._name(part, carrier, carrier_id)
+        early = self._name(part, carrier, carrier_id, now)
         self._follow(part.message, now)
         if early:
             self.received(part, early, now)
@@ -122,7 +116,11 @@ class Settler:
             else:
                 self.accepted(part, carrier_id, now)
         elif not status and carrier_id:
-            self._store.name_part(part.message.carrier, carrier_id, part.message.key, part.n)
+            message = part.message
+            self._store.name_part(message.carrier, carrier_id, message.key, part.n)
+            early = self.early.take(message.carrier, carrier_id, message.to, now)
+            if early:
+                self.received(part, early, now)
 
     def received(self, part: Part, receipt: dict[str, Any], now: float) -> None:
         """A final receipt has come for a part. The first one counts: a final state is never overwritten."""
@@ -132,20 +130,6 @@ class Settler:
         part.state = PartState[receipt["outcome"]]
         part.at, part.receipt = now, receipt
         self._follow(part.message, now)
-
-    def keep_early(self, carrier: str, message_ids: Iterable[str], receipt: dict[str, Any]) -> None:
-        """Keep a receipt whose message is not known (yet), under each id that the answer may spell."""
-        kept = list(message_ids), receipt
-        packed = pack(kept)
-        for message_id in kept[0]:
-            self._early[carrier, message_id] = kept
-            self._store.keep_early(carrier, message_id, packed)
-        while len(self._early) > MAX_EARLY:
-            self._take_early(*next(iter(self._early)))
-
-    def load_early(self, rows: Iterable[tuple[str, str, Any]]) -> None:
-        """Take over the early receipts that the last run kept, as they were packed."""
-        self._early.update({(carrier, message_id): tuple(kept) for carrier, message_id, kept in rows})
 
     def fell_due(self, message: Message, now: float) -> bool:
         """The time of a message that waits, is held, or is unknown has come.
@@ -177,24 +161,13 @@ class Settler:
         self._save(message)
         return True
 
-    def _name(self, part: Part, carrier: str, carrier_id: str) -> dict[str, Any] | None:
+    def _name(self, part: Part, carrier: str, carrier_id: str, now: float) -> dict[str, Any] | None:
+        """Note what the carrier calls a part; the receipt that has come for it already, if one has."""
         if not carrier_id:
             return None
         self._outstanding.name(carrier, carrier_id, part)
         self._store.name_part(carrier, carrier_id, part.message.key, part.n)
-        early = self._early.get((carrier, carrier_id))
-        if early is None or part.message.to[-CHECKED_DIGITS:] not in early[1]["about"]:
-            return None
-        return self._take_early(carrier, carrier_id)
-
-    def _take_early(self, carrier: str, message_id: str) -> dict[str, Any]:
-        """Take an early receipt out, with all its spellings: another message may be called by one of them."""
-        kept = self._early[carrier, message_id]
-        for spelling in kept[0]:
-            if self._early.get((carrier, spelling)) == kept:
-                del self._early[carrier, spelling]
-                self._store.forget_early(carrier, spelling)
-        return kept[1]
+        return self.early.take(carrier, carrier_id, part.message.to, now)
 
     def _follow(self, message: Message, now: float) -> None:
         state = derive(message)

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Final
 
-import msgpack
 import trio
 
 if TYPE_CHECKING:
@@ -20,8 +19,6 @@ FORGET_IDS_EVERY: Final = 3600
 """Ticks between rounds through what carriers call parts."""
 REFERENCES: Final = 20_000
 """Long messages of the last run whose references are held; at 15 us each, the start takes 0.3 s more."""
-EARLY_AGE: Final = 3600.0
-"""Seconds a receipt waits for the answer that it has overtaken."""
 
 
 class Upkeep:
@@ -32,8 +29,7 @@ class Upkeep:
 
     async def start(self) -> None:
         """Take over what the last run has left."""
-        rows = await self._core.store.early()
-        self._core.settler.load_early([(carrier, id_, msgpack.unpackb(packed)) for carrier, id_, packed in rows])
+        self._core.early.load(await self._core.store.early())
         self._core.incoming.load(await self._core.store.fragments())
         now = self._core.clock()
         for sender, number, reference in await self._core.store.references(REFERENCES):
@@ -48,6 +44,7 @@ class Upkeep:
             tick += 1
             await self._wake_due()
             self._core.incoming.expire(self._core.clock())
+            self._core.early.expire(self._core.clock())
             if tick % COUNT_EVERY == 0:
                 await self._count()
             if tick % FORGET_EVERY == 0:
@@ -78,7 +75,6 @@ class Upkeep:
 
     async def _forget(self) -> None:
         core, now = self._core, self._core.clock()
-        await core.store.forget_stale_early(now - EARLY_AGE)
         oldest, after = now - core.settings.gateway.retention, 0
         while True:
             following = await core.store.forget(oldest, after, PAGE)

@@ -31,10 +31,10 @@ class Commit:
     events: list[tuple[str, int, bytes]] = field(default_factory=list)
     """(client, cursor, packed event)."""
     acknowledged: dict[str, int] = field(default_factory=dict)
-    early: list[tuple[str, str, bytes, float]] = field(default_factory=list)
-    """Receipts whose message is not known yet: (carrier, message id, packed receipt, Unix seconds)."""
-    matched: dict[str, list[tuple[str]]] = field(default_factory=dict)
-    """Early receipts that have found their message: carrier -> (message id) rows."""
+    early: list[tuple[int, str, bytes, float]] = field(default_factory=list)
+    """Receipts whose message is not known yet: (key, carrier, packed receipt, Unix seconds)."""
+    matched: list[tuple[int]] = field(default_factory=list)
+    """Keys of early receipts that have found their message, or were given up."""
     fragments: dict[Place, tuple[bytes, float] | None] = field(default_factory=dict)
     """Parts of handsets' messages that are not complete: (body, Unix seconds); None: it is to be forgotten."""
     leases: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -75,11 +75,11 @@ class Store(Protocol):
     def acknowledge(self, client: str, cursor: int) -> None:
         """Note that a client is done with its events up to this cursor."""
 
-    def keep_early(self, carrier: str, message_id: str, packed: bytes) -> None:
-        """Note a receipt whose message is not known yet."""
+    def keep_early(self, key: int, carrier: str, packed: bytes, at: float) -> None:
+        """Note a receipt whose message is not known yet, under a new key. `at`: Unix seconds."""
 
-    def forget_early(self, carrier: str, message_id: str) -> None:
-        """Note that an early receipt has found its message."""
+    def forget_early(self, key: int) -> None:
+        """Note that an early receipt is no longer needed."""
 
     def keep_fragment(self, place: Place, body: bytes, at: float) -> None:
         """Note a part of a handset's message, instead of what was in its place. `at`: Unix seconds."""
@@ -105,8 +105,8 @@ class Store(Protocol):
     async def events(self, client: str, after: int, limit: int) -> list[tuple[int, bytes]]:
         """A client's events with cursors above `after`, in order."""
 
-    async def early(self) -> list[tuple[str, str, bytes]]:
-        """The early receipts, oldest first."""
+    async def early(self) -> list[tuple[int, str, bytes, float]]:
+        """The early receipts as they were kept, in order of their keys."""
 
     async def fragments(self) -> list[tuple[Any, ...]]:
         """The parts of handsets' messages, oldest first: rows of a place, a body, and its time."""
@@ -119,9 +119,6 @@ class Store(Protocol):
 
     async def forget_ids(self, before: float, after: tuple[str, str], limit: int) -> tuple[str, str] | None:
         """Forget what carriers called parts of messages accepted before a time; where to go on, None at the end."""
-
-    async def forget_stale_early(self, before: float) -> None:
-        """Forget early receipts that came before a time (Unix seconds) and found no message."""
 
     async def references(self, limit: int) -> list[tuple[str, str, int]]:
         """(sender, number, reference) of the newest long messages that a handset may still wait for, oldest first."""

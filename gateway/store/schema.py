@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 SCHEMA: Final = """
 CREATE TABLE messages (
@@ -46,12 +46,11 @@ CREATE TABLE events (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE cursors (client TEXT PRIMARY KEY, acknowledged INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE early (
+    key INTEGER PRIMARY KEY,
     carrier TEXT NOT NULL,
-    id TEXT NOT NULL,
     receipt BLOB NOT NULL,
-    at REAL NOT NULL,
-    PRIMARY KEY (carrier, id)
-) STRICT, WITHOUT ROWID;
+    at REAL NOT NULL
+) STRICT;
 CREATE TABLE fragments (
     client TEXT NOT NULL,
     carrier TEXT NOT NULL,
@@ -125,8 +124,8 @@ SAVE: Final = Rows(
 )
 NAME: Final = Rows("INSERT INTO carrier_ids VALUES", 4, "ON CONFLICT DO NOTHING")
 EMIT: Final = Rows("INSERT INTO events VALUES", 3)
-KEEP_EARLY: Final = Rows("INSERT INTO early VALUES", 4, "ON CONFLICT DO NOTHING")
-FORGET_EARLY: Final = Rows("DELETE FROM early WHERE carrier = ? AND id IN (VALUES", 1, ")")
+KEEP_EARLY: Final = Rows("INSERT INTO early VALUES", 4)
+FORGET_EARLY: Final = Rows("DELETE FROM early WHERE key IN (VALUES", 1, ")")
 FORGET: Final = Rows("DELETE FROM messages WHERE key IN (VALUES", 1, ")")
 FORGET_IDS: Final = Rows(
     "DELETE FROM carrier_ids WHERE carrier = ? "

@@ -114,13 +114,13 @@ class SqliteStore:
         acknowledged = self.commit.acknowledged
         acknowledged[client] = max(cursor, acknowledged.get(client, 0))
 
-    def keep_early(self, carrier: str, message_id: str, packed: bytes) -> None:
-        """Note a receipt whose message is not known yet."""
-        self.commit.early.append((carrier, message_id, packed, self._clock()))
+    def keep_early(self, key: int, carrier: str, packed: bytes, at: float) -> None:
+        """Note a receipt whose message is not known yet, under a new key. `at`: Unix seconds."""
+        self.commit.early.append((key, carrier, packed, at))
 
-    def forget_early(self, carrier: str, message_id: str) -> None:
-        """Note that an early receipt has found its message."""
-        self.commit.matched.setdefault(carrier, []).append((message_id,))
+    def forget_early(self, key: int) -> None:
+        """Note that an early receipt is no longer needed."""
+        self.commit.matched.append((key,))
 
     def keep_fragment(self, place: Place, body: bytes, at: float) -> None:
         """Note a part of a handset's message, instead of what was in its place. `at`: Unix seconds."""
@@ -161,9 +161,9 @@ class SqliteStore:
         query = "SELECT cursor, event FROM events WHERE client = ? AND cursor > ? ORDER BY cursor LIMIT ?"
         return await self._fetch(query, client, after, limit)
 
-    async def early(self) -> list[tuple[str, str, bytes]]:
-        """The early receipts, oldest first."""
-        return await self._fetch("SELECT carrier, id, receipt FROM early ORDER BY at")
+    async def early(self) -> list[tuple[int, str, bytes, float]]:
+        """The early receipts as they were kept, in order of their keys."""
+        return await self._fetch("SELECT key, carrier, receipt, at FROM early ORDER BY key")
 
     async def fragments(self) -> list[tuple[Any, ...]]:
         """The parts of handsets' messages, oldest first: rows of a place, a body, and its time."""
@@ -203,11 +203,6 @@ class SqliteStore:
             if key < oldest:
                 self.commit.forgotten_ids.setdefault(carrier, []).append((id_,))
         return (rows[-1][0], rows[-1][1]) if len(rows) == limit else None
-
-    async def forget_stale_early(self, before: float) -> None:
-        """Forget early receipts that came before a time (Unix seconds) and found no message."""
-        for carrier, message_id in await self._fetch("SELECT carrier, id FROM early WHERE at < ?", before):
-            self.forget_early(carrier, message_id)
 
     async def acknowledged(self, client: str) -> int:
         """The cursor up to which a client has acknowledged its events."""
@@ -295,8 +290,7 @@ def _life_row(message: Message) -> tuple[Any, ...]:
 
 def _write_rare(connection: sqlite3.Connection, commit: Commit) -> None:
     sql.KEEP_EARLY.run(connection, commit.early)
-    for carrier, ids in commit.matched.items():
-        sql.FORGET_EARLY.run(connection, ids, carrier)
+    sql.FORGET_EARLY.run(connection, commit.matched)
     sql.FORGET_FRAGMENTS.run(connection, [place for place, kept in commit.fragments.items() if kept is None])
     sql.KEEP_FRAGMENTS.run(connection, [(*place, *kept) for place, kept in commit.fragments.items() if kept])
     for client, cursor in commit.acknowledged.items():

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-import msgpack
-
 from config.wording import Loc
+from gateway.early import CHECKED_DIGITS, EarlyReceipts
 from gateway.lanes import Lanes
 from gateway.message import Message, PartState, State
-from gateway.metrics import Counts
+from gateway.metrics import CarrierCounts, Counts
 from gateway.outstanding import Outstanding
-from gateway.settle import CHECKED_DIGITS, Settler
+from gateway.settle import Settler
 from gateway.store import Commit
 from tests.gateway.fakes import NOW, TO, FakeStore, message, settings
 
@@ -29,7 +28,8 @@ class Desk:
         self.lanes.wake = {"alpha": lambda: None, "beta": lambda: None}
         self.store.leases, self.store.committed = self.lanes.leases, self._committed
         self.settler = Settler(settings(*plants), self.store, self.lanes, self.outstanding)
-        self.settler.counts, self.settler.chance = Counts(), lambda: 0.0
+        self.settler.counts, self.settler.chance = Counts(carriers={"alpha": CarrierCounts()}), lambda: 0.0
+        self.early = self.settler.early = EarlyReceipts(settings(*plants).gateway, self.store, self.settler.counts)
         self.lanes.carrier_up("alpha")
 
     def send(self, key: int = 1, parts: int = 1, **more: object) -> Message:
@@ -62,19 +62,6 @@ class Desk:
     def kinds(self) -> list[str]:
         """The types of all events so far, in order."""
         return [event["type"] for event in self.store.told]
-
-    def early_ids(self) -> set[str]:
-        """The spellings on disk under which receipts wait."""
-        self.store.flush()
-        return {message_id for _, message_id in self.store.early_rows}
-
-    def restart(self) -> "Desk":
-        """Another gateway that takes over the early receipts."""
-        other = Desk()
-        self.store.flush()
-        rows = [(carrier, id_, msgpack.unpackb(packed)) for (carrier, id_), packed in self.store.early_rows.items()]
-        other.settler.load_early(rows)
-        return other
 
     def _committed(self, commit: Commit) -> None:
         if commit.leases:

@@ -66,7 +66,7 @@ class FakeStore:
         self.disk: dict[int, tuple[Any, ...]] = {}
         self.leased: dict[tuple[str, int], int] = {}
         self.names: dict[tuple[str, str], tuple[int, int]] = {}
-        self.early_rows: dict[tuple[str, str], bytes] = {}
+        self.early_rows: dict[int, tuple[str, bytes, float]] = {}
         self.fragment_rows: dict[Place, tuple[bytes, float]] = {}
         self.told: list[dict[str, Any]] = []
         """All events, noted or flushed, unpacked."""
@@ -102,10 +102,9 @@ class FakeStore:
         for queue, key in commit.leases.items():
             self.leased[queue] = max(key, self.leased.get(queue, 0))
         self.names.update({(carrier, id_): (key, n) for carrier, id_, key, n in commit.ids})
-        self.early_rows.update({(carrier, id_): packed for carrier, id_, packed, _ in commit.early})
-        for carrier, ids in commit.matched.items():
-            for (id_,) in ids:
-                self.early_rows.pop((carrier, id_), None)
+        self.early_rows.update({key: (carrier, packed, at) for key, carrier, packed, at in commit.early})
+        for (key,) in commit.matched:
+            self.early_rows.pop(key, None)
         for place, kept in commit.fragments.items():
             self.fragment_rows.pop(place, None)
             if kept:
@@ -154,13 +153,13 @@ class FakeStore:
         """Note an acknowledgement."""
         self.commit.acknowledged[client] = cursor
 
-    def keep_early(self, carrier: str, message_id: str, packed: bytes) -> None:
+    def keep_early(self, key: int, carrier: str, packed: bytes, at: float) -> None:
         """Note an early receipt."""
-        self.commit.early.append((carrier, message_id, packed, NOW))
+        self.commit.early.append((key, carrier, packed, at))
 
-    def forget_early(self, carrier: str, message_id: str) -> None:
-        """Note that an early receipt has found its message."""
-        self.commit.matched.setdefault(carrier, []).append((message_id,))
+    def forget_early(self, key: int) -> None:
+        """Note that an early receipt is no longer needed."""
+        self.commit.matched.append((key,))
 
     def keep_fragment(self, place: Place, body: bytes, at: float) -> None:
         """Note a part of a handset's message."""
@@ -204,10 +203,10 @@ class FakeStore:
         await self._take_time()
         return {row[2]: unpack(row) for row in self.disk.values() if row[1] == client and row[2] in ids}
 
-    async def early(self) -> list[tuple[str, str, bytes]]:
-        """The early receipts."""
+    async def early(self) -> list[tuple[int, str, bytes, float]]:
+        """The early receipts, in order of their keys."""
         await self._take_time()
-        return [(*where, packed) for where, packed in self.early_rows.items()]
+        return [(key, *kept) for key, kept in sorted(self.early_rows.items())]
 
     async def fragments(self) -> list[tuple[Any, ...]]:
         """The parts of handsets' messages, oldest first."""
@@ -240,10 +239,6 @@ class FakeStore:
         raise NotImplementedError
 
     async def forget_ids(self, before: float, after: tuple[str, str], limit: int) -> tuple[str, str] | None:
-        """Nothing is forgotten here."""
-        raise NotImplementedError
-
-    async def forget_stale_early(self, before: float) -> None:
         """Nothing is forgotten here."""
         raise NotImplementedError
 

@@ -1,15 +1,12 @@
 """What receipts make of messages: in order or before their answers, once or again."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gateway import settle
 from gateway.message import PartState
 from gateway.settle import describe_receipt
 from protocol.constants import MessageState
 from protocol.receipt import Receipt
-from tests.gateway.desk import Desk, receipt, states
+from tests.gateway.desk import GRACE, Desk, receipt, states
 from tests.gateway.fakes import NOW
 
 P = PartState
@@ -78,61 +75,21 @@ def test_one_part_that_failed_is_the_end_and_the_others_receipts_are_kept_silent
 def test_a_receipt_that_overtakes_its_answer_is_told_after_it() -> None:
     desk = Desk()
     made = desk.send()
-    desk.settler.keep_early("alpha", ["1-1"], receipt())
-    assert desk.early_ids() == {"1-1"}
+    desk.early.keep("alpha", ["1-1"], receipt(), NOW)
     desk.accept(made)
     assert desk.kinds() == ["submitted", "delivered"]
-    assert desk.early_ids() == set()
+    assert len(desk.early) == 0
 
 
-def test_an_early_receipt_of_another_carrier_or_number_is_not_ours() -> None:
+def test_the_receipt_of_an_earlier_copy_waits_for_that_copys_late_answer() -> None:
     desk = Desk()
-    desk.settler.keep_early("beta", ["1-1"], receipt())
-    desk.settler.keep_early("alpha", ["2-1"], receipt(to="818011112222"))
-    desk.accept(desk.send(1))
-    desk.accept(desk.send(2))
-    assert desk.kinds() == ["submitted", "submitted"]
-    assert desk.early_ids() == {"1-1", "2-1"}
-
-
-def test_an_early_receipt_is_found_under_any_spelling_and_then_under_none() -> None:
-    desk = Desk()
-    desk.settler.keep_early("alpha", ["1-1", "2-1", "3-1"], receipt())
-    desk.accept(desk.send(2))
-    desk.accept(desk.send(1))
-    desk.accept(desk.send(3))
-    assert desk.kinds() == ["submitted", "delivered", "submitted", "submitted"]
-    assert desk.early_ids() == set()
-
-
-def test_a_spelling_that_a_newer_receipt_has_taken_over_is_left_to_it() -> None:
-    desk = Desk()
-    desk.settler.keep_early("alpha", ["1-1", "2-1"], receipt())
-    desk.settler.keep_early("alpha", ["2-1"], receipt("UNDELIVERED", "UNDELIV"))
-    desk.accept(desk.send(1))
-    desk.accept(desk.send(2))
-    assert desk.kinds() == ["submitted", "delivered", "submitted", "undelivered"]
-
-
-def test_early_receipts_are_taken_over_from_the_last_run() -> None:
-    desk = Desk()
-    desk.settler.keep_early("alpha", ["1-1", "2-1"], receipt())
-    after = desk.restart()
-    after.accept(after.send(2))
-    after.accept(after.send(1))
-    assert after.kinds() == ["submitted", "delivered", "submitted"]
-
-
-@given(st.lists(st.integers(1, 5), min_size=1, max_size=20))
-def test_early_receipts_are_bounded_and_the_oldest_go_from_memory_and_disk(sizes: list[int]) -> None:
-    desk = Desk()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(settle, "MAX_EARLY", 10)
-        for n, size in enumerate(sizes):
-            desk.settler.keep_early("alpha", [f"{n}/{spelling}" for spelling in range(size)], receipt())
-            assert len(desk.early_ids()) <= 10
-    newest = {f"{len(sizes) - 1}/{spelling}" for spelling in range(sizes[-1])}
-    assert newest <= desk.early_ids()
+    made = desk.send()
+    desk.settler.unanswered(made.parts, NOW)
+    desk.settler.fell_due(made, NOW + GRACE)
+    desk.early.keep("alpha", ["first"], receipt("DELIVERED"), NOW + GRACE)
+    desk.settler.late(made.parts[0], 0, "first", NOW + GRACE + 1)
+    assert desk.kinds() == ["delivered"]
+    assert len(desk.early) == 0
 
 
 OUTCOMES: dict[int, str] = {

@@ -112,15 +112,15 @@ async def test_what_has_ended_is_forgotten_after_the_retention_and_not_before(
         assert (await caller.submit(message("1")))[0]["duplicate"] is False
 
 
-async def test_an_early_receipt_that_never_finds_its_message_is_forgotten(
-    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+async def test_an_early_receipt_that_never_finds_its_message_is_given_up_and_counted(
+    tmp_path: Path, autojump_clock: MockClock
 ) -> None:
-    async with opened(tmp_path) as house:
+    async with opened(tmp_path, {"gateway.early_hold": 1000.0}) as house:
         house.start_binds()
         line = await house.smsc.wait_bound(0)
         assert await line.answered(line.deliver(receipt(b"77"))) == 0
+        await trio.sleep(900.0)
         assert await house.store.early()
-        await forget(house, monkeypatch, upkeep.EARLY_AGE - 100.0)
-        assert await house.store.early()
-        await forget(house, monkeypatch, 100.0)
+        await trio.sleep(102.0)
         assert not await house.store.early()
+        assert house.core.counts.carriers["alpha"].receipts_unmatched == 1

@@ -242,27 +242,18 @@ async def test_an_acknowledgement_never_goes_back(tmp_path: Path) -> None:
 # Receipts that came early, and handsets' messages in parts
 
 
-async def test_early_receipts_are_kept_until_they_are_matched_or_stale(tmp_path: Path) -> None:
-    clock = Clock()
-    async with opened(tmp_path, clock) as store:
-        for n in range(4):
-            store.keep_early("alpha", f"A{n}", b"%d" % n)
-            store.keep_early("beta", f"A{n}", b"%d" % n)
-            await store.commit.wait()
-            clock.now += 10
-        store.keep_early("alpha", "A1", b"again")
-        store.forget_early("alpha", "A2")
-        store.forget_early("alpha", "A9")
+async def test_early_receipts_are_kept_until_they_are_no_longer_needed(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        for key in (5, 6, 7, 8):
+            store.keep_early(key, "alpha" if key < 7 else "beta", b"%d" % key, NOW + key)
         await store.commit.wait()
-        await store.forget_stale_early(NOW + 5)
-    async with opened(tmp_path, clock) as store:
-        rows = await store.early()
-        assert sorted(rows) == [
-            ("alpha", "A1", b"1"),
-            ("alpha", "A3", b"3"),
-            *(("beta", f"A{n}", b"%d" % n) for n in (1, 2, 3)),
-        ]
-        assert [row[2] for row in rows] == [b"1", b"1", b"2", b"3", b"3"]
+        for key in (6, 9):
+            store.forget_early(key)
+        store.keep_early(10, "alpha", b"came and went", NOW)
+        store.forget_early(10)
+    async with opened(tmp_path) as store:
+        expected = [(5, "alpha", b"5", NOW + 5), (7, "beta", b"7", NOW + 7), (8, "beta", b"8", NOW + 8)]
+        assert await store.early() == expected
 
 
 async def test_parts_of_handsets_messages_are_kept_replaced_and_forgotten(tmp_path: Path) -> None:

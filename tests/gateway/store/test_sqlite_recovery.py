@@ -35,7 +35,7 @@ async def test_after_a_crash_everything_that_was_waited_for_is_there(tmp_path: P
         store.name_part("alpha", "A1", made[1].key, 1)
         store.emit("bank", b"event")
         store.acknowledge("shop", 5)
-        store.keep_early("alpha", "E1", b"receipt")
+        store.keep_early(1, "alpha", b"receipt", NOW)
         await keep(store, *made[200:])
         dead = crash(tmp_path / "alive", tmp_path / "dead")
         store.emit("bank", b"too late")
@@ -45,7 +45,7 @@ async def test_after_a_crash_everything_that_was_waited_for_is_there(tmp_path: P
         assert (await store.find_parts("alpha", ["A1"]))["A1"][0].key == made[1].key
         assert [packed for _, packed in await store.events("bank", 0, 9)] == [b"event"]
         assert await store.acknowledged("shop") == 5
-        assert await store.early() == [("alpha", "E1", b"receipt")]
+        assert await store.early() == [(1, "alpha", b"receipt", NOW)]
 
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -175,8 +175,8 @@ async def use_all(store: SqliteStore) -> None:
     store.name_part("alpha", "A1", made[0].key, 1)
     store.emit("bank", b"event")
     store.acknowledge("bank", 1)
-    store.keep_early("alpha", "E1", b"receipt")
-    store.forget_early("alpha", "E1")
+    store.keep_early(1, "alpha", b"receipt", NOW)
+    store.forget_early(1)
     place = ("bank", "alpha", b"8190", b"0005", 8, 1, 7, 2, 1)
     store.keep_fragment(place, b"one", NOW)
     await store.commit.wait()

@@ -114,7 +114,7 @@ class Gateway:
 
         def wake() -> None:
             for bind in binds:
-                bind.wake()
+                bind.pump.wake()
 
         return wake
 

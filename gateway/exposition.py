@@ -95,7 +95,7 @@ class _Gathering(Collector):
             up.add_metric(labels, 1 if bind.session else 0)
             used.add_metric(labels, bind.session.in_flight if bind.session else 0)
             size.add_metric(labels, bind.settings.window)
-            pace.add_metric(labels, bind.pace.rate(trio.current_time()))
+            pace.add_metric(labels, bind.pump.pace.rate(trio.current_time()))
         yield from (up, used, size, pace)
 
 

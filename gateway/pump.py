@@ -1,0 +1,175 @@
+"""What feeds one bind: takes messages, marks, paces and writes their parts, and settles the answers to them."""
+
+from collections import deque
+from math import inf
+from typing import TYPE_CHECKING
+
+import trio
+
+from config.settings import OnUnknown
+from gateway.message import Message, Part, PartState
+from gateway.pace import Pace
+from gateway.retry import Action
+from protocol.constants import BindType, Status, status_name
+from protocol.errors import TextError
+from protocol.events import Answered, LateAnswer
+from protocol.link import Link
+from protocol.pdu import SubmitSmResp
+from protocol.session import Session
+
+if TYPE_CHECKING:
+    from config.settings import BindSettings
+    from gateway.carrier import Carrier
+
+
+class Pump:
+    """From the lanes onto the link, as the throttle, the pace and the window allow. `run` it beside each link."""
+
+    def __init__(self, carrier: "Carrier", settings: "BindSettings") -> None:
+        self.carrier = carrier
+        self.settings = settings
+        self.pace = Pace()
+        """How fast the SMSC lets it go."""
+        self._paused_until = -inf
+        self._stopped = False
+        self._wake = trio.Event()
+        self._parts: deque[Part] = deque()
+        """Taken and not yet written, though they count as sent; the first may be the rest of a message."""
+        self._marking: list[Part] = []
+        """Taken; they go when the mark that they are being sent is on disk."""
+
+    @property
+    def submits(self) -> bool:
+        """Whether messages may go out over its bind."""
+        return self.settings.type is not BindType.RECEIVER
+
+    def wake(self) -> None:
+        """Have it look whether there is something to send."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Send nothing more, ever."""
+        self._stopped = True
+
+    async def run(self, session: Session, link: Link) -> None:
+        """Send whenever there is room, something to send, and leave to send it."""
+        while True:
+            self._wake = trio.Event()
+            look_again = await self._feed(session, link) if self.submits else inf
+            with trio.move_on_at(look_again):
+                await self._wake.wait()
+
+    def settle(self, event: Answered | LateAnswer, now: float, link: Link) -> None:
+        """Settle the answer to a part, in time or late. now: Unix seconds."""
+        settler, counts, part = self.carrier.core.settler, self.carrier.counts, event.tag
+        status = event.status if isinstance(event.pdu, SubmitSmResp) else event.status or Status.RSYSERR
+        carrier_id = event.pdu.message_id.decode("latin-1") if isinstance(event.pdu, SubmitSmResp) else ""
+        if isinstance(event, LateAnswer):
+            counts.late += 1
+            settler.late(part, status, carrier_id, now)
+        elif not status:
+            counts.accepted += 1
+            self.pace.accepted(trio.current_time())
+            settler.accepted(part, carrier_id, now)
+        else:
+            counts.refused[status] = counts.refused.get(status, 0) + 1
+            self._obey(settler.refused(part, status, now), status, link)
+
+    def link_lost(self, unanswered: list[Part], now: float) -> None:
+        """Settle what was not answered as unknown; what was not written goes first again. now: Unix seconds."""
+        unsent = [*self._parts, *self._marking]
+        self._parts.clear()
+        self._marking.clear()
+        for part in unsent:
+            if part.state is PartState.SENT:
+                part.state = PartState.WAITING
+        settler = self.carrier.core.settler
+        settler.unanswered(unanswered, now)
+        for message in {part.message.key: part.message for part in unsent}.values():
+            settler.unsent(message, now)
+
+    def _obey(self, action: Action, status: int, link: Link) -> None:
+        if action is Action.PAUSE:
+            now = trio.current_time()
+            if self.pace.refused(now):
+                self._paused_until = now + self.carrier.settings.throttle_pause
+        elif action is Action.REBIND:
+            link.close(f"the SMSC answered {status_name(status)}")
+
+    async def _feed(self, session: Session, link: Link) -> float:
+        """Send what may go now.
+
+        Returns: when to look again, if nothing happens before; inf: only when something happens.
+        """
+        while session.room > 0 and not link.closing and not self._stopped:
+            now = trio.current_time()
+            opens = max(self.carrier.throttle.opens_at(now), self.pace.opens_at(now), self._paused_until)
+            if opens > now:
+                return opens
+            taken = await self._take(self._room(session, now))
+            if not self._send(session, link) and not taken:
+                break
+        return inf
+
+    def _room(self, session: Session, now: float) -> int:
+        """Parts that may go now."""
+        return int(min(session.room, self.carrier.throttle.room(now), self.pace.room(now)))
+
+    async def _take(self, room: int) -> bool:
+        """Take messages for the room there is; those of which a repeat would be worse than a loss are marked first.
+
+        Returns: whether there were any.
+        """
+        carrier, store = self.carrier, self.carrier.core.store
+        wanted = room - len(self._parts)
+        taken = carrier.core.lanes.take(carrier.name, wanted) if wanted > 0 else []
+        for message in taken:
+            parts = self._begin(message)
+            for part in parts:
+                part.state = PartState.SENT
+            if message.on_unknown is OnUnknown.REPORT and parts:
+                self._marking += parts
+                store.save(message)
+            else:
+                self._parts.extend(parts)
+        if self._marking:
+            await store.commit.wait()
+            self._parts.extend(self._marking)
+            self._marking.clear()
+        return bool(taken)
+
+    def _begin(self, message: Message) -> list[Part]:
+        core = self.carrier.core
+        now = core.clock()
+        if 0 < message.expires_at <= now:
+            core.settler.fell_due(message, now)
+            return []
+        try:
+            return self.carrier.begin(message)
+        except TextError:
+            self.carrier.refuse(message)
+            return []
+
+    def _send(self, session: Session, link: Link) -> bool:
+        """Write what there is room for; whether there was anything to write or to leave out."""
+        now, sent, waiting = trio.current_time(), 0, len(self._parts)
+        room = self._room(session, now)
+        while self._parts and sent < room:
+            part = self._parts.popleft()
+            if part.message.final or part.state is not PartState.SENT:
+                self._leave_out(part)
+                continue
+            session.request(self.carrier.compose(part, self.settings), now, part)
+            sent += 1
+        if sent:
+            self.carrier.throttle.take(sent, now)
+            self.pace.sent(sent, now)
+            self.carrier.counts.sent += sent
+            link.flush()
+        return len(self._parts) < waiting
+
+    def _leave_out(self, part: Part) -> None:
+        """Another part was refused for good meanwhile, or a receipt of an earlier copy of this one has come."""
+        if part.state is PartState.SENT:
+            part.state = PartState.WAITING
+            self.carrier.core.settler.unsent(part.message, self.carrier.core.clock())

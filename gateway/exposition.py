@@ -23,6 +23,8 @@ _CARRIER_COUNTERS: Final = {
     "receipts": ("receipts", "Final delivery receipts"),
     "receipts_early": ("receipts_early", "Receipts whose message was not known when they came"),
     "receipts_unmatched": ("receipts_unmatched", "Receipts given up: no answer has named their message in time"),
+    "receipts_unreadable": ("receipts_unreadable", "Receipts that name no message, or no state of SMPP"),
+    "rule_changes": ("receipt_rule_changes", "How often receipts began to spell ids in another form"),
     "incoming": ("incoming_parts", "Parts of messages from handsets"),
     "incoming_unrouted": ("incoming_unrouted", "Parts of messages from handsets that no client takes: refused"),
     "malformed": ("pdus_refused", "PDUs of the carrier that broke the rules"),

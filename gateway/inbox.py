@@ -63,7 +63,7 @@ class Inbox:
             self._keeping = len(batch)
             pdus, core = [pdu for pdu, _, _ in batch], self.carrier.core
             try:
-                statuses = await self.carrier.keep(pdus)
+                statuses = await self.carrier.deliveries.keep(pdus)
             finally:
                 if session.state is State.CLOSED:
                     core.incoming.unanswered(self.carrier.name, pdus, core.clock())

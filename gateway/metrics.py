@@ -19,6 +19,10 @@ class CarrierCounts:
     """Receipts whose message was not known when they came."""
     receipts_unmatched: int = 0
     """Of these, given up: no answer named their message in time, or too many came after them."""
+    receipts_unreadable: int = 0
+    """Receipts that name no message, or no state that is known."""
+    rule_changes: int = 0
+    """How often receipts began to spell ids in another form than before."""
     matched: dict[str, int] = field(default_factory=dict)
     """Receipts whose part was found, by what was done to their id to find it."""
     incoming: int = 0

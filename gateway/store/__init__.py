@@ -96,8 +96,8 @@ class Store(Protocol):
     async def due(self, now: float, after: tuple[float, int], limit: int) -> list[Message]:
         """Messages whose `due` has come, in order of (due, key), from above `after` on."""
 
-    async def find_parts(self, carrier: str, message_ids: Sequence[str]) -> dict[str, tuple[Message, int]]:
-        """The parts that a carrier calls so; the newest where an id was used again."""
+    async def find_parts(self, carrier: str, message_ids: Sequence[str]) -> dict[str, list[tuple[Message, int]]]:
+        """The parts that a carrier calls so, newest first: an id may be used again. Of very many, the newest."""
 
     async def find_messages(self, client: str, ids: Sequence[str]) -> dict[str, Message]:
         """A client's messages by its own ids."""

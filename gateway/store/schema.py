@@ -75,6 +75,9 @@ CREATE TABLE leases (
 
 COLUMNS: Final = "key, client, id, lane, plan, state, due, report, repeated, body, life"
 
+NEWEST_NAMED: Final = 20
+"""Parts that are found by one id at most, the newest: there are carriers that use few ids, or one."""
+
 _SIZES: Final = (256, 64, 16, 4, 1)
 
 
@@ -143,10 +146,13 @@ FORGET_FRAGMENTS: Final = Rows(  # joined so that the index is used: it is not f
     "AND f.number = v.column9)",
 )
 FIND_PARTS: Final = Rows(
-    f"SELECT i.id, i.n, {', '.join('m.' + name for name in COLUMNS.split(', '))} FROM carrier_ids AS i "
-    "JOIN messages AS m ON m.key = i.key WHERE i.carrier = ? AND i.id IN (VALUES",
+    f"WITH w(carrier) AS (VALUES (?)) SELECT i.id, i.n, {', '.join('m.' + name for name in COLUMNS.split(', '))} "
+    "FROM w CROSS JOIN (VALUES",
     1,
-    ") ORDER BY i.key",
+    ") AS v CROSS JOIN carrier_ids AS i ON i.carrier = w.carrier AND i.id = v.column1 AND i.key IN "
+    "(SELECT key FROM carrier_ids WHERE carrier = w.carrier AND id = v.column1 "
+    f"ORDER BY key DESC LIMIT {NEWEST_NAMED}) "
+    "CROSS JOIN messages AS m ON m.key = i.key",
 )
 FIND_MESSAGES: Final = Rows(f"SELECT {COLUMNS} FROM messages WHERE client = ? AND id IN (VALUES", 1, ")")
 ACKNOWLEDGE: Final = (

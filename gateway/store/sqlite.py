@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -145,11 +146,14 @@ class SqliteStore:
         query = f"SELECT {sql.COLUMNS} FROM messages WHERE (due, key) > (?, ?) AND due <= ? ORDER BY due, key LIMIT ?"
         return [unpack(row) for row in await self._fetch(query, *after, now, limit)]
 
-    async def find_parts(self, carrier: str, message_ids: Sequence[str]) -> dict[str, tuple[Message, int]]:
-        """The parts that a carrier calls so; the newest where an id was used again."""
+    async def find_parts(self, carrier: str, message_ids: Sequence[str]) -> dict[str, list[tuple[Message, int]]]:
+        """The parts that a carrier calls so, newest first: an id may be used again. Of very many, the newest."""
         await self.commit.wait()
         rows = await self._read(sql.FIND_PARTS.select, [(id_,) for id_ in message_ids], carrier)
-        return {row[0]: (unpack(row[2:]), row[1]) for row in rows}
+        found: dict[str, list[tuple[Message, int]]] = {}
+        for id_, n, *row in sorted(rows, key=itemgetter(2), reverse=True):
+            found.setdefault(id_, []).append((unpack(tuple(row)), n))
+        return found
 
     async def find_messages(self, client: str, ids: Sequence[str]) -> dict[str, Message]:
         """A client's messages by its own ids."""

@@ -65,7 +65,7 @@ class FakeStore:
         self.leases: Callable[[Commit], dict[tuple[str, int], int]] = lambda commit: {}
         self.disk: dict[int, tuple[Any, ...]] = {}
         self.leased: dict[tuple[str, int], int] = {}
-        self.names: dict[tuple[str, str], tuple[int, int]] = {}
+        self.names: dict[tuple[str, str], list[tuple[int, int]]] = {}
         self.early_rows: dict[int, tuple[str, bytes, float]] = {}
         self.fragment_rows: dict[Place, tuple[bytes, float]] = {}
         self.told: list[dict[str, Any]] = []
@@ -101,7 +101,8 @@ class FakeStore:
             self.disk[each.key] = row(each)
         for queue, key in commit.leases.items():
             self.leased[queue] = max(key, self.leased.get(queue, 0))
-        self.names.update({(carrier, id_): (key, n) for carrier, id_, key, n in commit.ids})
+        for carrier, id_, key, n in commit.ids:
+            self.names.setdefault((carrier, id_), []).insert(0, (key, n))
         self.early_rows.update({key: (carrier, packed, at) for key, carrier, packed, at in commit.early})
         for (key,) in commit.matched:
             self.early_rows.pop(key, None)
@@ -192,11 +193,11 @@ class FakeStore:
         await self._take_time()
         return [unpack(row) for row in rows if (row[6], row[0]) > after][:limit]
 
-    async def find_parts(self, carrier: str, message_ids: Sequence[str]) -> dict[str, tuple[Message, int]]:
-        """The parts that a carrier calls so."""
+    async def find_parts(self, carrier: str, message_ids: Sequence[str]) -> dict[str, list[tuple[Message, int]]]:
+        """The parts that a carrier calls so, newest first."""
         await self.commit.wait()
         found = {id_: self.names[carrier, id_] for id_ in message_ids if (carrier, id_) in self.names}
-        return {id_: (unpack(self.disk[key]), n) for id_, (key, n) in found.items()}
+        return {id_: [(unpack(self.disk[key]), n) for key, n in named] for id_, named in found.items()}
 
     async def find_messages(self, client: str, ids: Sequence[str]) -> dict[str, Message]:
         """A client's messages."""

@@ -26,7 +26,7 @@ def test_what_the_carrier_accepts_is_submitted_and_named() -> None:
     assert desk.store.told == [told | {"meta": {"order": 1}, "parts": 1}]
     assert desk.outstanding.find("alpha", "1-1") is made.parts[0]
     assert desk.copy(made).state is State.SUBMITTED
-    assert desk.store.names == {("alpha", "1-1"): (1, 1)}
+    assert desk.store.names == {("alpha", "1-1"): [(1, 1)]}
 
 
 def test_a_long_message_is_submitted_with_its_last_part_in_any_order() -> None:

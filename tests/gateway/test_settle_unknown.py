@@ -116,7 +116,7 @@ def test_a_late_answer_to_a_copy_that_was_sent_again_is_only_remembered_by_its_n
     desk.settler.late(made.parts[0], 0, "", NOW + GRACE + 1)
     assert (made.state, states(made), desk.kinds()) == (State.SENDING, [P.SENT], [])
     desk.store.flush()
-    assert desk.store.names == {("alpha", "first"): (1, 1)}
+    assert desk.store.names == {("alpha", "first"): [(1, 1)]}
 
 
 @pytest.mark.parametrize("status", [REJECTING, RETRYING, THROTTLING])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from config.settings import OnUnknown
 from gateway.message import LANE_NUMBERS, Message, Part, PartState, State
+from gateway.store.schema import NEWEST_NAMED
 from gateway.store.sqlite import SqliteStore
 from protocol.constants import Lane
 from tests.gateway.fakes import NOW, message
@@ -151,11 +152,21 @@ async def test_a_part_is_found_by_what_its_carrier_calls_it_and_the_newest_first
         store.name_part("alpha", "A2", older.key, 1)
         store.name_part("beta", "B1", older.key, 1)
         found = await store.find_parts("alpha", ["A1", "A2", "B1", "A3"])  # sees what was only noted
-        assert {id_: (made.key, n) for id_, (made, n) in found.items()} == {
-            "A1": (newer.key, 2),
-            "A2": (older.key, 1),
+        assert {id_: [(made.key, n) for made, n in named] for id_, named in found.items()} == {
+            "A1": [(newer.key, 2), (older.key, 2)],
+            "A2": [(older.key, 1)],
         }
         assert await store.find_parts("alpha", []) == {}
+
+
+async def test_of_the_parts_that_a_carrier_calls_alike_the_newest_are_read(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        made = several(NEWEST_NAMED + 5)
+        await keep(store, *made)
+        for each in made:
+            store.name_part("alpha", "0", each.key, 1)
+        found = (await store.find_parts("alpha", ["0", "1"]))["0"]
+        assert [each.key for each, _ in found] == [each.key for each in reversed(made[5:])]
 
 
 async def test_what_waits_is_read_lane_by_lane_in_order_and_page_by_page(tmp_path: Path) -> None:

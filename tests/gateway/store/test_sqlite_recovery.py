@@ -42,7 +42,7 @@ async def test_after_a_crash_everything_that_was_waited_for_is_there(tmp_path: P
     async with opened(dead) as store:
         assert await store.count_waiting() == [(NORMAL, 299)]
         assert await states(store, made[0]) == [(State.DELIVERED, False)]
-        assert (await store.find_parts("alpha", ["A1"]))["A1"][0].key == made[1].key
+        assert (await store.find_parts("alpha", ["A1"]))["A1"][0][0].key == made[1].key
         assert [packed for _, packed in await store.events("bank", 0, 9)] == [b"event"]
         assert await store.acknowledged("shop") == 5
         assert await store.early() == [(1, "alpha", b"receipt", NOW)]

@@ -1,0 +1,202 @@
+"""What the binds of one account bring: receipts, which settle parts of ours, and messages from handsets."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import inf
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from gateway.early import CHECKED_DIGITS
+from gateway.message import Message, Part, PartState
+from gateway.settle import describe_receipt
+from protocol import receipt as receipts
+from protocol.constants import EsmClass, IdForm, MessageState, Status, Tag
+from protocol.joining import split_udh
+from protocol.receipt import Candidate, IdRule
+from protocol.tags import find_tlv
+
+if TYPE_CHECKING:
+    from gateway.core import Core
+    from gateway.metrics import CarrierCounts
+    from protocol.pdu import DeliverSm
+
+STEADY: Final = 20
+"""Receipts in a row that are matched by one rule before it is what this carrier does."""
+WARN_SECONDS: Final = 60.0
+"""Between two warnings of one carrier's receipts that can't be read."""
+
+_NOBODY: Final = (None, IdRule.EXACT)
+
+_log = structlog.get_logger()
+
+
+class Deliveries:
+    """Receipts are matched per account: they may come over any of its binds, before their answer or days after it."""
+
+    def __init__(self, name: str, core: "Core") -> None:
+        habits = core.settings.profile_of(name)
+        self._name = name
+        self._core = core
+        self._counts = core.counts.carriers[name]
+        self._id_form = habits.message_id
+        self._by_text = habits.receipts_by_text
+        self._final_states = receipts.FINAL_STATES | {MessageState[state.upper()] for state in habits.final_states}
+        self._spelled_alike = self._id_form in (IdForm.AUTO, IdForm.SAME)
+        self._habit = Habit(name, self._counts)
+        self._warned = -inf
+
+    async def keep(self, deliveries: Sequence["DeliverSm"]) -> list[int]:
+        """Settle receipts and keep messages from handsets; returns when all that follows from them is on disk.
+
+        A receipt that can't be read is counted and taken: refused, it would come again for ever. Messages from handsets
+        are noted before it waits for anything, so they are kept even when it is cancelled.
+
+        Returns: the command_status to answer each delivery with.
+        """
+        core, told, incoming = self._core, [], False
+        deliveries = self._show_receipts(deliveries)
+        for pdu in deliveries:
+            if receipts.is_receipt(pdu.esm_class):
+                receipt = receipts.parse(pdu.short_message, pdu.esm_class, pdu.tlvs, self._final_states)
+                described = receipt and describe_receipt(receipt)
+                if described:
+                    told.append((pdu, described))
+                elif receipt is None or not isinstance(receipt.state, MessageState):
+                    self._leave_unread("it has no id" if receipt is None else "its state is none of SMPP's")
+            elif not receipts.is_intermediate(pdu.esm_class):
+                incoming = True
+        taken = core.incoming.take(self._name, deliveries, core.clock()) if incoming else None
+        self._counts.receipts += len(told)
+        now = core.clock()
+        unfound = [(pdu, described) for pdu, described in told if not self._settle(pdu, described, now)]
+        if unfound:
+            await self._settle_from_disk(unfound)
+        await core.store.commit.wait()
+        return taken or [Status.ROK] * len(deliveries)
+
+    def _show_receipts(self, deliveries: Sequence["DeliverSm"]) -> Sequence["DeliverSm"]:
+        """Mark what reads as a receipt and says nothing of itself, if this carrier is known to send such."""
+        if not self._by_text:
+            return deliveries
+        shown = []
+        for pdu in deliveries:
+            body = split_udh(pdu.short_message or find_tlv(pdu.tlvs, Tag.MESSAGE_PAYLOAD) or b"", pdu.esm_class)[1]
+            silent = not pdu.esm_class & EsmClass.TYPE_MASK and receipts.looks_like_receipt(body)
+            shown.append(replace(pdu, esm_class=pdu.esm_class | EsmClass.RECEIPT) if silent else pdu)
+        return shown
+
+    def _leave_unread(self, reason: str) -> None:
+        self._counts.receipts_unreadable += 1
+        now = self._core.clock()
+        if now - self._warned >= WARN_SECONDS:
+            self._warned = now
+            _log.warning("receipt_unreadable", carrier=self._name, reason=reason)
+
+    def _settle(self, pdu: "DeliverSm", receipt: dict[str, Any], now: float) -> bool:
+        """Settle a receipt whose part is in memory."""
+        find, message_id, rule = self._core.outstanding.find, receipt["message_id"], IdRule.EXACT
+        part = find(self._name, message_id) if self._spelled_alike else None
+        if part is None or not _concerns(pdu, part.message):
+            made = receipts.candidates(message_id, self._id_form)
+            found = ((find(self._name, each.spelling), each.rule) for each in made)
+            part, rule = next(((part, rule) for part, rule in found if part and _concerns(pdu, part.message)), _NOBODY)
+        if part is None:
+            return False
+        self._habit.note(rule)
+        self._core.settler.received(part, receipt, now)
+        return True
+
+    async def _settle_from_disk(self, told: Sequence[tuple["DeliverSm", dict[str, Any]]]) -> None:
+        """Settle receipts whose parts have left memory; keep those that no part on disk answers to."""
+        core = self._core
+        made = [(*each, list(receipts.candidates(each[1]["message_id"], self._id_form))) for each in told]
+        async with core.outstanding.on_disk:
+            ids = dict.fromkeys(candidate.spelling for _, _, candidates in made for candidate in candidates)
+            found = await core.store.find_parts(self._name, list(ids))
+            parts = self._live_parts(found)
+            for pdu, receipt, candidates in made:
+                now = core.clock()
+                if self._settle(pdu, receipt, now):  # its answer came while we were reading
+                    continue
+                part, rule = _choose(pdu, receipt, candidates, parts)
+                if part:
+                    self._habit.note(rule)
+                    core.settler.received(part, receipt, now)
+                    continue
+                self._counts.receipts_early += 1
+                ends = pdu.source_addr, pdu.destination_addr
+                about = [address[-CHECKED_DIGITS:].decode("latin-1") for address in ends]
+                spellings = [candidate.spelling for candidate in candidates]
+                core.early.keep(self._name, spellings, {**receipt, "about": about}, now)
+
+    def _live_parts(self, found: Mapping[str, list[tuple[Message, int]]]) -> dict[str, list[Part]]:
+        """The parts themselves, by what the carrier calls them: of messages in memory, where they are."""
+        live = self._core.outstanding.live
+        copies = {each.key: live.get(each.key, each) for named in found.values() for each, _ in named}
+        return {
+            id_: [copies[each.key].parts[n - 1] for each, n in named if n <= len(copies[each.key].parts)]
+            for id_, named in found.items()
+        }
+
+
+class Habit:
+    """By which rule a carrier's receipts find their parts: counted, learnt, and said aloud when it changes.
+
+    An id that is the same in both forms, and one that was respelled by hand, change nothing: only STEADY receipts in a
+    row by another rule do. It is learnt anew with each start.
+    """
+
+    def __init__(self, carrier: str, counts: "CarrierCounts") -> None:
+        self._carrier = carrier
+        self._counts = counts
+        self._learnt: IdRule | None = None
+        self._other: IdRule | None = None
+        self._row = 0
+        """Matches by the other rule since one by the learnt rule."""
+        self._said: set[tuple[IdRule, IdRule]] = set()
+
+    def note(self, rule: IdRule) -> None:
+        """Count a receipt that was matched by this rule."""
+        matched = self._counts.matched
+        matched[rule] = matched.get(rule, 0) + 1
+        if rule is self._learnt:
+            self._row = 0
+            return
+        self._row = self._row + 1 if rule is self._other else 1
+        self._other = rule
+        if self._row >= STEADY:
+            self._learn(rule)
+
+    def _learn(self, rule: IdRule) -> None:
+        before, self._learnt, self._row = self._learnt, rule, 0
+        if before is None:
+            return
+        self._counts.rule_changes += 1
+        if (before, rule) not in self._said:
+            self._said.add((before, rule))
+            reason = "its receipts spell ids in another form than before; see message_id in its profile"
+            _log.warning("receipt_rule_changed", carrier=self._carrier, before=before, rule=rule, reason=reason)
+
+
+def _choose(
+    pdu: "DeliverSm", receipt: dict[str, Any], candidates: Sequence[Candidate], parts: Mapping[str, list[Part]]
+) -> tuple[Part | None, IdRule]:
+    """The part that a receipt speaks of.
+
+    The best spelling counts. An id may have been used again for the same number: then it is the part that has this very
+    receipt already, else the newest that has none.
+    """
+    for id_, rule in candidates:
+        named = [part for part in parts.get(id_, ()) if _concerns(pdu, part.message)]
+        if named:
+            again = (part for part in named if part.receipt and receipt.items() <= part.receipt.items())
+            unsettled = (part for part in named if part.state <= PartState.ACCEPTED)
+            return next(again, None) or next(unsettled, named[0]), rule
+    return _NOBODY
+
+
+def _concerns(pdu: "DeliverSm", message: Message) -> bool:
+    """Whether a receipt names the message's number, at either end: ids come again, and then to another number."""
+    tail = message.to[-CHECKED_DIGITS:].encode("ascii")
+    return pdu.source_addr.endswith(tail) or pdu.destination_addr.endswith(tail)

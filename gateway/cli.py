@@ -1,6 +1,7 @@
-"""The `denpo` command. The rooms bring their subcommands by entry points, since they may not import each other."""
+"""The `denpo` command: the gateway's subcommands; those of rooms that it may not import come by entry points."""
 
 import argparse
+import os
 import signal
 import sqlite3
 import sys
@@ -16,6 +17,7 @@ import trio
 from config.command import DONE, FAILED, WRONG_USE, Command, add_log_format, calm_collector, complain, set_up_log
 from config.load import ConfigError, Loaded, load
 from gateway.app import Gateway
+from gateway.send import SEND
 from gateway.store.sqlite import SqliteStore
 
 _ABOUT: Final = "An SMPP gateway for Japanese text, and an SMSC simulator to test it with."
@@ -30,16 +32,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand; returns its exit code."""
     parser = argparse.ArgumentParser("denpo", description=_ABOUT)
     subparsers = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
-    for entry in sorted(entry_points(group="denpo.commands"), key=lambda entry: entry.name):
-        command: Command = entry.load()
-        subparser = subparsers.add_parser(command.name, help=command.summary)
-        command.configure(subparser)
-        subparser.set_defaults(run=command.run)
+    others: list[Command] = [entry.load() for entry in entry_points(group="denpo.commands")]
+    commands = {command.name: command for command in [*others, *OWN]}
+    for name in sorted(commands):
+        subparser = subparsers.add_parser(name, help=commands[name].summary)
+        commands[name].configure(subparser)
+        subparser.set_defaults(run=commands[name].run)
     parsed = parser.parse_args(arguments)
     try:
         code: int = parsed.run(parsed)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         code = complain(parsed.command, "interrupted", FAILED)
+    except BrokenPipeError:  # who reads our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FAILED
     return code
 
 
@@ -126,6 +133,9 @@ def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[BaseException]:
 
 
 GATEWAY: Final = Command("gateway", "take messages and send them to carriers", _configure_gateway, _run_gateway)
+
+OWN: Final = (GATEWAY, SEND)
+"""The subcommands of this room."""
 
 
 if __name__ == "__main__":

@@ -81,6 +81,18 @@ class Client:
         """What becomes of messages, from the oldest event that was not acknowledged, or after a cursor."""
         return Events(self, after)
 
+    async def subscribe(self, after: int | None = None) -> None:
+        """Begin the flow of events that `next_page` gives; `events` does all, and acknowledges. Raises: ClientError."""
+        await self._ask("subscribe", {"after": after})
+
+    async def next_page(self) -> list[tuple[int, dict[str, Any]]]:
+        """Wait for the next events, with their cursors; nothing acknowledges them. Raises: ClientError."""
+        return [(cursor, event) for cursor, event in await self._next_page()]
+
+    async def acknowledge(self, cursor: int) -> None:
+        """Let the gateway forget all events up to and including this cursor's. Raises: ClientError."""
+        await self._send(["ack", cursor])
+
     async def _next_page(self) -> list[list[Any]]:
         while not self._pages:
             self._check()

@@ -217,3 +217,12 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     shown = capsys.readouterr().out
     assert all(f" {name} " in shown for name in ("gateway", "send", "simulator"))
+
+
+def test_a_reader_of_the_output_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, *gateway(configure(tmp_path)), "--check"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=SECONDS, check=False, env=ENVIRON)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")

@@ -177,6 +177,27 @@ def test_an_event_is_acknowledged_when_the_loop_comes_back(own: Server, play: Pl
     play(scene)
 
 
+def test_pages_acknowledge_nothing_by_themselves_and_go_on_after_a_cursor(own: Server, play: Play) -> None:
+    async def look(after: int | None = None) -> list[tuple[int, dict[str, Any]]]:
+        async with connect(own.address, "bank", SECRET) as client:
+            await client.subscribe(after)
+            return await client.next_page()
+
+    async def scene() -> None:
+        async with connect(own.address, "bank", SECRET) as client:
+            ids = await make_events(client, 3)
+        seen = await look()
+        assert [event["id"] for _, event in seen] == ids
+        assert await look() == seen
+        assert await look(seen[0][0]) == seen[1:]
+        async with connect(own.address, "bank", SECRET) as client:
+            await client.acknowledge(seen[1][0])
+            await client.status(ids)  # waits for the commit that it is in
+        assert await look() == seen[2:]
+
+    play(scene)
+
+
 def test_events_may_be_asked_for_again_and_begin_with_the_oldest(own: Server, play: Play) -> None:
     async def scene() -> None:
         async with connect(own.address, "bank", SECRET) as client:

@@ -51,7 +51,7 @@ class Bind:
         self._refusal = 0
         """The status with which the SMSC refused the last bind; 0: it did not."""
         self._failures = 0
-        self.pump = Pump(carrier, self.settings)
+        self.pump = Pump(self.name, carrier, self.settings)
         self._inbox = Inbox(carrier, self._change)
         key = f"carriers.{carrier.name}.binds.{number}"
         self._tls = _tls(self.settings, key) if self.settings.tls else None

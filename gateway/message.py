@@ -43,6 +43,9 @@ class State(IntEnum):
 FINAL: Final = State.DONE
 """The first final state."""
 
+MAX_TRIES: Final = 8
+"""Tries of a part that are remembered, the newest."""
+
 
 class PartState(IntEnum):
     """Where a part is; kept on disk."""
@@ -72,6 +75,19 @@ class Part:
     at: float = 0.0
     """Unix seconds of the last change."""
     receipt: dict[str, Any] | None = None
+    tries: list[list[Any]] | None = None
+    """How it was sent, oldest first: [bind, sequence number, sent at, answered at, command_status]; times are Unix
+    seconds, 0 while there is no answer. For people who ask what happened; nothing is decided by it."""
+
+    def note_sent(self, bind: str, sequence: int, at: float) -> None:
+        """Remember a try."""
+        tried = [bind, sequence, at, 0.0, 0]
+        self.tries = [*self.tries[1 - MAX_TRIES :], tried] if self.tries else [tried]
+
+    def note_answer(self, status: int, at: float) -> None:
+        """Remember the answer to the newest try; the first one counts."""
+        if self.tries and not self.tries[-1][3]:
+            self.tries[-1][3:] = at, status
 
 
 @dataclass(slots=True, eq=False)
@@ -144,7 +160,7 @@ def pack_body(message: Message) -> bytes:
 
 def pack_life(message: Message) -> bytes:
     """Pack what changes about a message, for the store."""
-    parts = [(part.state, part.carrier_id, part.status, part.at, part.receipt) for part in message.parts]
+    parts = [(part.state, part.carrier_id, part.status, part.at, part.receipt, part.tries) for part in message.parts]
     return pack((message.carrier, message.attempts, parts, message.reference))
 
 

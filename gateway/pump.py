@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 class Pump:
     """From the lanes onto the link, as the throttle, the pace and the window allow. `run` it beside each link."""
 
-    def __init__(self, carrier: "Carrier", settings: "BindSettings") -> None:
+    def __init__(self, name: str, carrier: "Carrier", settings: "BindSettings") -> None:
+        self.name = name
+        """Of its bind."""
         self.carrier = carrier
         self.settings = settings
         self.pace = Pace()
@@ -153,13 +155,14 @@ class Pump:
     def _send(self, session: Session, link: Link) -> bool:
         """Write what there is room for; whether there was anything to write or to leave out."""
         now, sent, waiting = trio.current_time(), 0, len(self._parts)
-        room = self._room(session, now)
+        room, at = self._room(session, now), self.carrier.core.clock()
         while self._parts and sent < room:
             part = self._parts.popleft()
             if part.message.final or part.state is not PartState.SENT:
                 self._leave_out(part)
                 continue
-            session.request(self.carrier.compose(part, self.settings), now, part)
+            sequence = session.request(self.carrier.compose(part, self.settings), now, part)
+            part.note_sent(self.name, sequence, at)
             sent += 1
         if sent:
             self.carrier.throttle.take(sent, now)

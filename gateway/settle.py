@@ -67,6 +67,7 @@ class Settler:
 
     def accepted(self, part: Part, carrier_id: str, now: float) -> None:
         """The carrier has taken a part, and calls it so; without an id no receipt can ever be matched."""
+        part.note_answer(0, now)
         part.status, part.at, part.carrier_id = 0, now, carrier_id
         part.state = max(part.state, PartState.ACCEPTED)
         carrier = part.message.carrier
@@ -78,6 +79,7 @@ class Settler:
     def refused(self, part: Part, status: int, now: float) -> Action:
         """The carrier has not taken a part; what is done about it."""
         message = part.message
+        part.note_answer(status, now)
         action = retry.decide(status, self._statuses[message.carrier])
         if part.receipt:  # of another copy of the part; it says more
             return action

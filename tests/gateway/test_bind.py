@@ -370,3 +370,22 @@ async def test_what_stands_behind_a_message_that_was_refused_for_good_goes_at_on
         assert trio.current_time() < 1.0
         await settle()
         assert not house.core.outstanding.live
+
+
+async def test_each_try_of_a_part_is_kept_with_its_bind_number_and_times(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with opened(tmp_path, {"carriers.alpha.retry_min": 10.0}) as house:
+        statuses = iter([Status.RSYSERR])
+        house.smsc.reply = lambda taken: (next(statuses, 0), b"A1")
+        caller = await house.greet()
+        house.start_binds()
+        await caller.submit(message("1"))
+        await house.wait_events("submitted")
+        found = (await house.store.find_messages("bank", ["1"]))["1"]
+    tries = found.parts[0].tries
+    assert tries is not None
+    assert [(bind, status) for bind, _, _, _, status in tries] == [("alpha.0", Status.RSYSERR), ("alpha.0", 0)]
+    assert tries[0][1] < tries[1][1]
+    assert all(sent <= answered for _, _, sent, answered, _ in tries)
+    assert tries[1][2] - tries[0][3] >= 10.0

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from config.settings import OnUnknown
 from gateway.message import (
     LANES,
+    MAX_TRIES,
     Message,
     Part,
     PartState,
@@ -25,6 +26,7 @@ from gateway.message import (
     unpack_life,
 )
 from protocol.constants import Lane
+from protocol.upstream import pack
 from tests.gateway.fakes import NOW, TEXT, TO, message, row
 
 P = PartState
@@ -112,6 +114,8 @@ def messages(draw: st.DrawFn) -> Message:
     for part in made.parts:
         part.carrier_id, part.status, part.at = draw(TEXTS), draw(st.integers(0, 2**32 - 1)), draw(TIMES)
         part.receipt = draw(st.none() | st.just({"outcome": "DELIVERED", "state": "DELIVRD"}))
+        for _ in range(draw(st.integers(0, 3))):
+            part.note_sent(draw(TEXTS), draw(st.integers(1, 2**31 - 1)), draw(TIMES))
     return made
 
 
@@ -138,6 +142,29 @@ def test_a_message_that_nothing_has_happened_to_has_no_life() -> None:
     back = unpack((*row(made)[:9], pack_body(made), None))
     assert (back.carrier, back.attempts, back.parts) == ("", 0, [])
     assert unpack_life(None) == ("", 0, [], None)
+
+
+def test_a_part_written_before_tries_were_remembered_is_read_without_any() -> None:
+    life = pack(("alpha", 1, [(P.ACCEPTED, "A1", 0, NOW, None)], None))
+    [part] = unpack((*row(message(1))[:10], life)).parts
+    assert (part.state, part.carrier_id, part.at, part.tries) == (P.ACCEPTED, "A1", NOW, None)
+
+
+def test_the_newest_tries_are_remembered_each_with_its_own_answer() -> None:
+    [part] = message(1, P.SENT).parts
+    part.note_answer(0, NOW)
+    assert part.tries is None
+    for n in range(MAX_TRIES + 2):
+        part.note_sent("alpha.0", n, NOW + n)
+        part.note_answer(88, NOW + n + 0.5)
+        part.note_answer(0, NOW + n + 0.6)
+    part.note_sent("alpha.1", 99, NOW + 99)
+    assert part.tries is not None
+    assert [tried[1] for tried in part.tries] == [*range(3, MAX_TRIES + 2), 99]
+    assert part.tries[-2:] == [
+        ["alpha.0", MAX_TRIES + 1, NOW + MAX_TRIES + 1, NOW + MAX_TRIES + 1.5, 88],
+        ["alpha.1", 99, NOW + 99, 0.0, 0],
+    ]
 
 
 def test_a_repr_shows_neither_the_number_nor_the_text() -> None:

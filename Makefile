@@ -12,7 +12,7 @@ demo: $(VENV)/runtime  ## show one message of each kind go through, live
 	$(BIN)/python -m benchmarks.demo
 
 test: $(VENV)/dev  ## the whole test suite
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 check: $(VENV)/dev  ## format, lint, types, walls
 	$(BIN)/ruff format --check $(ROOMS)

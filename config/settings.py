@@ -87,6 +87,13 @@ class GatewaySettings(Table):
     """Seconds a finished message is remembered for duplicates and late receipts, 86400..31536000 (a day to a year)."""
     max_waiting: Annotated[int, between(1, 1_000_000_000)] = 5_000_000
     """Messages waiting on disk before more are refused with queue_full, 1..1000000000."""
+    max_events: Annotated[int, between(1, 1_000_000_000)] = 5_000_000
+    """Events on disk that a client has not acknowledged, 1..1000000000; at so many, its submits are refused with
+    queue_full, and texts from handsets for it wait with the carrier. What was accepted is told beyond it, up to three
+    events a message. They are counted at a start, which takes 1 s to 3 s for each million."""
+    min_free: Annotated[int, between(0, 1_000_000_000_000_000)] = 536_870_912
+    """Octets the disk must have left, 0..1000000000000000; below, submits are refused with queue_full, and what
+    carriers deliver waits with them. It is the room for what is still to be told of what was accepted before."""
     lane_window: Messages = 2000
     """Messages of one lane of one carrier held in memory, 1..1000000; the rest waits on disk."""
     outstanding: Messages = 50_000

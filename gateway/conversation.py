@@ -145,6 +145,8 @@ class Conversation:
             refusal, detail = "shutting_down", "the gateway is stopping; submit again when it is back"
         elif self._core.backlog + len(asked) > self._core.settings.gateway.max_waiting:
             refusal, detail = "queue_full", "too many messages wait to be sent; try again later"
+        elif detail := self._core.bounds.refusal(self.client):
+            refusal = "queue_full"
         if refusal:
             ids = (each.get("id") if isinstance(each, dict) else None for each in asked)
             outcomes: list[Message | Refusal] = [Refusal(id_, refusal, detail) for id_ in ids]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from config.settings import Settings
+from gateway.bounds import Bounds
 from gateway.early import EarlyReceipts
 from gateway.incoming import Incoming
 from gateway.lanes import Lanes
@@ -28,6 +29,7 @@ class Core:
     outstanding: Outstanding
     settler: Settler
     early: EarlyReceipts
+    bounds: Bounds
     incoming: Incoming
     router: Router
     profiles: dict[str, Profile]
@@ -62,9 +64,10 @@ def build(
     early = settler.early = EarlyReceipts(settings.gateway, store, counts)
     settler.counts, settler.chance = counts, chance
     profiles = {name: text_profile(settings, name) for name in settings.carriers}
-    incoming, router = Incoming(settings, store, counts, profiles), Router(settings.routes)
+    bounds = Bounds(settings.gateway, store)
+    incoming, router = Incoming(settings, store, counts, profiles, bounds), Router(settings.routes)
     references = References(settings.gateway.reference_pairs, settings.gateway.reference_hold)
-    shared = settler, early, incoming, router, profiles, references
+    shared = settler, early, bounds, incoming, router, profiles, references
     return Core(settings, store, lanes, outstanding, *shared, counts, clock, chance)
 
 

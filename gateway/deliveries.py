@@ -50,11 +50,15 @@ class Deliveries:
         """Settle receipts and keep messages from handsets; returns when all that follows from them is on disk.
 
         A receipt that can't be read is counted and taken: refused, it would come again for ever. Messages from handsets
-        are noted before it waits for anything, so they are kept even when it is cancelled.
+        are noted before it waits for anything, so they are kept even when it is cancelled. With a full disk nothing is
+        kept: RX_T_APPN has the SMSC deliver it again.
 
         Returns: the command_status to answer each delivery with.
         """
         core, told, incoming = self._core, [], False
+        if core.bounds.disk_full:
+            self._counts.deferred += len(deliveries)
+            return [Status.RX_T_APPN] * len(deliveries)
         deliveries = self._show_receipts(deliveries)
         for pdu in deliveries:
             if receipts.is_receipt(pdu.esm_class):

@@ -27,6 +27,7 @@ _CARRIER_COUNTERS: Final = {
     "rule_changes": ("receipt_rule_changes", "How often receipts began to spell ids in another form"),
     "incoming": ("incoming_parts", "Parts of messages from handsets"),
     "incoming_unrouted": ("incoming_unrouted", "Parts of messages from handsets that no client takes: refused"),
+    "deferred": ("deliveries_deferred", "Deliveries that there was no room for: they come again"),
     "malformed": ("pdus_refused", "PDUs of the carrier that broke the rules"),
     "binds": ("binds", "Successful binds"),
     "bind_failures": ("bind_failures", "Binds that failed or were lost"),
@@ -69,6 +70,13 @@ class _Gathering(Collector):
         for number, lane in enumerate(LANES):
             waiting.add_metric([lane.value], gateway.core.waiting.get(number, 0))
         yield waiting
+        unacknowledged = gateway.store.unacknowledged
+        events = GaugeMetricFamily("denpo_events_unacknowledged", "Events on disk for a client", labels=["client"])
+        for client in gateway.settings.clients:
+            events.add_metric([client], unacknowledged.get(client, 0))
+        yield events
+        room = gateway.core.bounds.room
+        yield _gauge("store_room_bytes", "Octets that the store can still write, as looked at last", room)
         yield _gauge("outstanding", "Messages in memory that await a receipt", len(gateway.core.outstanding))
         yield _gauge("connections", "Connections of clients", len(gateway.door.connections))
 
@@ -105,7 +113,7 @@ def _counter(name: str, text: str, value: int) -> Metric:
     return CounterMetricFamily(f"denpo_{name}", text, value=value)
 
 
-def _gauge(name: str, text: str, value: int) -> Metric:
+def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(f"denpo_{name}", text, value=value)
 
 

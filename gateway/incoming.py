@@ -21,6 +21,7 @@ from protocol.upstream import pack
 
 if TYPE_CHECKING:
     from config.settings import Settings
+    from gateway.bounds import Bounds
     from gateway.metrics import Counts
     from gateway.store import Place, Store
     from protocol.pdu import DeliverSm
@@ -70,11 +71,17 @@ class Incoming:
     """
 
     def __init__(
-        self, settings: "Settings", store: "Store", counts: "Counts", profiles: "Mapping[str, Profile]"
+        self,
+        settings: "Settings",
+        store: "Store",
+        counts: "Counts",
+        profiles: "Mapping[str, Profile]",
+        bounds: "Bounds",
     ) -> None:
         gateway = settings.gateway
         self._store = store
         self._counts = counts
+        self._bounds = bounds
         self._codings = {name: profile.data_codings for name, profile in profiles.items()}
         self._joiner = Joiner[bytes](gateway.join_timeout, gateway.max_fragments)
         self._unanswered = _Expected()
@@ -96,9 +103,11 @@ class Incoming:
     def take(self, carrier: str, deliveries: Sequence["DeliverSm"], now: float) -> list[int]:
         """Note what handsets have sent; the rest of the deliveries is not looked at.
 
-        Returns: the command_status to answer each with: RX_R_APPN when no client takes it, else 0.
+        Returns: the command_status to answer each with: RX_R_APPN when no client takes it, RX_T_APPN when it is to come
+            again because its client is too far behind with its events, else 0.
         """
-        return [self._take(carrier, pdu, now) if is_incoming(pdu.esm_class) else 0 for pdu in deliveries]
+        behind = self._bounds.clients_behind()
+        return [self._take(carrier, pdu, now, behind) if is_incoming(pdu.esm_class) else 0 for pdu in deliveries]
 
     def unanswered(self, carrier: str, deliveries: Iterable["DeliverSm"], now: float) -> None:
         """Remember messages from handsets that could not be answered: they will come again."""
@@ -114,7 +123,7 @@ class Incoming:
             self._store.forget_fragments([way.place(given_up.reference, given_up.total, number) for number in came])
             self._tell(way, [came[number] for number in sorted(came)], now, missing=given_up.total - len(came))
 
-    def _take(self, carrier: str, pdu: "DeliverSm", now: float) -> int:
+    def _take(self, carrier: str, pdu: "DeliverSm", now: float, behind: Collection[str]) -> int:
         counts, client = self._counts.carriers[carrier], self._route(pdu)
         counts.incoming += 1
         if client is None:
@@ -123,6 +132,9 @@ class Incoming:
             return Status.RX_R_APPN
         if self._unanswered and self._unanswered.take(_digest(carrier, pdu), now):
             return Status.ROK
+        if client in behind:
+            counts.deferred += 1
+            return Status.RX_T_APPN
         concat, body = self._read(carrier, pdu)
         width = concat.width if concat else 0
         way = _Way(client, carrier, pdu.source_addr, pdu.destination_addr, pdu.data_coding, width)

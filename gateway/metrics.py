@@ -29,6 +29,8 @@ class CarrierCounts:
     """Parts of messages from handsets, with those that were refused or came again."""
     incoming_unrouted: int = 0
     """Of these, refused: no client takes them."""
+    deferred: int = 0
+    """Deliveries that there was no room for: they come again."""
     malformed: int = 0
     """PDUs of the carrier that were refused."""
     binds: int = 0

@@ -35,6 +35,7 @@ class Upkeep:
         for sender, number, reference in await self._core.store.references(REFERENCES):
             self._core.references.note(sender, number, reference, now)
         await self._count()
+        await self._core.bounds.look()
 
     async def run(self) -> None:
         """Look after it all, for ever."""
@@ -43,6 +44,7 @@ class Upkeep:
             await trio.sleep(TICK)
             tick += 1
             await self._wake_due()
+            await self._core.bounds.look()
             self._core.incoming.expire(self._core.clock())
             self._core.early.expire(self._core.clock())
             if tick % COUNT_EVERY == 0:

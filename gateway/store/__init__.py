@@ -39,6 +39,8 @@ class Commit:
     """Parts of handsets' messages that are not complete: (body, Unix seconds); None: it is to be forgotten."""
     leases: dict[tuple[str, int], int] = field(default_factory=dict)
     """(plan, lane number) -> highest key that may be handed to a carrier."""
+    let_go: dict[str, int] = field(default_factory=dict)
+    """After the commit: how many of its events each client has acknowledged with it."""
     forgotten: list[tuple[int]] = field(default_factory=list)
     """Keys of messages to be deleted, in order."""
     forgotten_ids: dict[str, list[tuple[str]]] = field(default_factory=dict)
@@ -55,6 +57,8 @@ class Store(Protocol):
 
     newest_cursor: int
     """The highest cursor given to an event."""
+    unacknowledged: dict[str, int]
+    """Events on disk, by client."""
 
     @property
     def commit(self) -> Commit:
@@ -122,6 +126,9 @@ class Store(Protocol):
 
     async def references(self, limit: int) -> list[tuple[str, str, int]]:
         """(sender, number, reference) of the newest long messages that a handset may still wait for, oldest first."""
+
+    async def room(self) -> int:
+        """Octets that can still be written. Raises: OSError: of the disk."""
 
     async def count_waiting(self) -> list[tuple[int, int]]:
         """(lane number, waiting messages)."""

@@ -4,6 +4,7 @@ One step per list, not per row: SQLite works without the interpreter's lock only
 take the lock back for each row waits for the busy loop each time (measured: 300 rows/s against 10,000 at the worst).
 """
 
+import os
 import sqlite3
 from collections.abc import Sequence
 from itertools import chain
@@ -77,6 +78,9 @@ COLUMNS: Final = "key, client, id, lane, plan, state, due, report, repeated, bod
 
 NEWEST_NAMED: Final = 20
 """Parts that are found by one id at most, the newest: there are carriers that use few ids, or one."""
+
+LOG_OCTETS: Final = 64 * 1024 * 1024
+"""What the write-ahead log grows to: four times what is checkpointed at once, for a reader may hold that up."""
 
 _SIZES: Final = (256, 64, 16, 4, 1)
 
@@ -181,3 +185,15 @@ def open_database(path: str) -> sqlite3.Connection:
         connection.close()
         raise ValueError(f"{path} is of version {version}; this denpo reads version {VERSION}")
     return connection
+
+
+def room(connection: sqlite3.Connection, path: str) -> int:
+    """Octets that a database can still take in: the disk's, and its own free pages while the disk has some left.
+
+    Acknowledged events leave free pages, not a smaller file. A commit goes to the write-ahead log first, so free pages
+    are of no use when the disk has no room for that. Raises: OSError: of the disk.
+    """
+    disk = os.statvfs(path)
+    free = disk.f_bavail * disk.f_frsize
+    pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_size"))
+    return free + int(pages * size) if free >= LOG_OCTETS else free

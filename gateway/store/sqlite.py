@@ -38,6 +38,8 @@ class SqliteStore:
         self._wake = trio.Event()
         self.newest_cursor = 0
         """The highest cursor given to an event."""
+        self.unacknowledged: dict[str, int] = {}
+        """Events on disk, by client."""
         self._last_key = 0
         self._write_limit = trio.CapacityLimiter(1)
         self._read_limit = trio.CapacityLimiter(1)
@@ -63,6 +65,7 @@ class SqliteStore:
             with trio.CancelScope(shield=True):  # bounded by the disk; half a commit is none
                 await trio.to_thread.run_sync(self._write, commit, rows, limiter=self._write_limit)
             self.commits += 1
+            self._count_events(commit)
             self.committed(commit)
             commit.done.set()
 
@@ -179,6 +182,10 @@ class SqliteStore:
         found = [unpack(row) for row in await self._fetch(query, limit)]
         return [(each.sender, each.to, each.reference) for each in reversed(found) if each.reference is not None]
 
+    async def room(self) -> int:
+        """Octets that can still be written: what the disk has left, and what is free in the database itself."""
+        return await self._read(sql.room, self._path)
+
     async def count_waiting(self) -> list[tuple[int, int]]:
         """(lane number, waiting messages)."""
         return await self._fetch(f"SELECT lane, count(*) FROM messages WHERE state = {State.WAITING:d} GROUP BY lane")
@@ -226,7 +233,10 @@ class SqliteStore:
         self._reader.execute("PRAGMA query_only = ON")
         newest = self._connection.execute("SELECT max(key) FROM messages").fetchone()[0]
         self._last_key = newest or 0
-        self.newest_cursor = max(_newest_cursors(self._connection), default=0)
+        clients = list(_clients_told(self._connection))
+        self.newest_cursor = max(_newest_cursors(self._connection, clients))
+        count = "SELECT count(*) FROM events WHERE client = ?"
+        self.unacknowledged = {each: self._connection.execute(count, (each,)).fetchone()[0] for each in clients}
         self._connection.execute("BEGIN IMMEDIATE")
         self._recover(unknown_until)
         self._connection.execute("COMMIT")
@@ -241,6 +251,13 @@ class SqliteStore:
         for message in interrupted:
             recover(message, unknown_until)
         sql.SAVE.run(self._connection, [_life_row(message) for message in interrupted])
+
+    def _count_events(self, commit: Commit) -> None:
+        numbers = self.unacknowledged
+        for client, _, _ in commit.events:
+            numbers[client] = numbers.get(client, 0) + 1
+        for client, gone in commit.let_go.items():
+            numbers[client] = numbers.get(client, 0) - gone
 
     def _rows(self, commit: Commit) -> dict[str, list[Any]]:
         """Make the rows of a commit, on the loop: the messages must not change while they are packed."""
@@ -299,7 +316,8 @@ def _write_rare(connection: sqlite3.Connection, commit: Commit) -> None:
     sql.KEEP_FRAGMENTS.run(connection, [(*place, *kept) for place, kept in commit.fragments.items() if kept])
     for client, cursor in commit.acknowledged.items():
         connection.execute(sql.ACKNOWLEDGE, (client, cursor))
-        connection.execute("DELETE FROM events WHERE client = ? AND cursor <= ?", (client, cursor))
+        gone = connection.execute("DELETE FROM events WHERE client = ? AND cursor <= ?", (client, cursor))
+        commit.let_go[client] = gone.rowcount
     sql.FORGET.run(connection, commit.forgotten)
     for carrier, ids in commit.forgotten_ids.items():
         sql.FORGET_IDS.run(connection, ids, carrier)
@@ -315,12 +333,16 @@ def _find_duplicates(connection: sqlite3.Connection, added: Sequence[Message]) -
     return {key: unpack(row) for key, row in found if row[0] != key}
 
 
-def _newest_cursors(connection: sqlite3.Connection) -> Iterator[int]:
-    """Each client's newest cursor, by a seek per client rather than a scan of all events."""
-    client = ""
-    while row := connection.execute("SELECT min(client) FROM events WHERE client > ?", (client,)).fetchone():
-        if row[0] is None:
-            break
-        client = row[0]
+def _clients_told(connection: sqlite3.Connection) -> Iterator[str]:
+    """The clients that have events, by a seek per client rather than a scan of all events."""
+    client: str | None = ""
+    while client is not None:
+        client = connection.execute("SELECT min(client) FROM events WHERE client > ?", (client,)).fetchone()[0]
+        if client is not None:
+            yield client
+
+
+def _newest_cursors(connection: sqlite3.Connection, clients: Iterable[str]) -> Iterator[int]:
+    for client in clients:
         yield connection.execute("SELECT max(cursor) FROM events WHERE client = ?", (client,)).fetchone()[0]
     yield connection.execute("SELECT coalesce(max(acknowledged), 0) FROM cursors").fetchone()[0]

@@ -61,6 +61,9 @@ class FakeStore:
 
     def __init__(self) -> None:
         self.newest_cursor = 0
+        self.unacknowledged: dict[str, int] = {}
+        self.free = 2**40
+        """Octets on the disk."""
         self.committed: Committed = lambda commit: None
         self.leases: Callable[[Commit], dict[tuple[str, int], int]] = lambda commit: {}
         self.disk: dict[int, tuple[Any, ...]] = {}
@@ -220,6 +223,11 @@ class FakeStore:
         found = [unpack(row) for row in self.disk.values() if State.SENDING <= row[5] <= State.REPORTED]
         long = [(each.sender, each.to, each.reference) for each in found if each.reference is not None]
         return long[-limit:]
+
+    async def room(self) -> int:
+        """Octets that can still be written."""
+        await self._take_time()
+        return self.free
 
     async def count_waiting(self) -> list[tuple[int, int]]:
         """(lane number, waiting messages)."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from config.wording import Loc
+from gateway.bounds import Bounds
 from gateway.incoming import Incoming
 from gateway.metrics import CarrierCounts, Counts
 from protocol.constants import Concatenation
@@ -41,7 +42,9 @@ class Room:
         self._plants = plants
         self.store = store or FakeStore()
         self.counts = Counts(carriers={"alpha": CarrierCounts(), "beta": CarrierCounts()})
-        self.incoming = Incoming(settings(*plants), self.store, self.counts, {"alpha": profile, "beta": Profile()})
+        made, profiles = settings(*plants), {"alpha": profile, "beta": Profile()}
+        bounds = Bounds(made.gateway, self.store)
+        self.incoming = Incoming(made, self.store, self.counts, profiles, bounds)
 
     def take(self, *pdus: DeliverSm, at: float = NOW, carrier: str = "alpha") -> list[int]:
         """Take deliveries; returns the statuses of their answers."""

@@ -17,7 +17,7 @@ from typing import Final
 import structlog
 import trio
 
-from gateway.message import LANE_NUMBERS, LANES, Message, PartState, State
+from gateway.message import LANE_NUMBERS, LANES, Message, State, untouched
 from gateway.outstanding import Outstanding
 from gateway.routing import Plan
 from gateway.store import Commit, Store
@@ -98,10 +98,11 @@ class Lanes:
     def resume(self, message: Message) -> None:
         """Take in an older message that may be sent (again), and waits on disk; without room it is read in its turn.
 
-        The caller holds `outstanding.on_disk`, and the message's new state is on disk.
+        The caller holds `outstanding.on_disk`, and the message's new state is on disk. One with a part on the wire, or
+        unknown, stays in memory without room, too: an answer would change this copy of it and no other.
         """
         feed = self._feed(message.plan, LANE_NUMBERS[message.lane])
-        if feed.held < self._window and feed.plan.carriers:
+        if (feed.held < self._window or not untouched(message)) and feed.plan.carriers:
             self._wake({self._push(feed, message)})
         else:
             self._outstanding.drop(message)
@@ -256,8 +257,7 @@ class Lanes:
 
     def _carrier(self, feed: Feed, message: Message) -> str:
         """A message that a carrier has, or may have, a part of stays with it."""
-        touched = message.repeated or any(part.state is not PartState.WAITING for part in message.parts)
-        if touched and message.carrier in self._ready:
+        if message.carrier in self._ready and (message.repeated or not untouched(message)):
             return message.carrier
         return feed.target or feed.plan.choose(message.key, self.up)
 

@@ -192,7 +192,10 @@ LANE_NUMBERS: Final = {lane: number for number, lane in enumerate(Lane)}
 
 
 def derive(message: Message) -> State:
-    """Say what the states of its parts make of a message that has been handed to a carrier."""
+    """Say what the states of its parts make of a message that has been handed to a carrier.
+
+    One part that failed decides; then one on the wire, one still to be sent, one unknown, and last the acceptances.
+    """
     states = [part.state for part in message.parts]
     worst = max(states)
     if worst > PartState.DELIVERED:
@@ -204,9 +207,9 @@ def derive(message: Message) -> State:
         return State.DELIVERED if least is PartState.DELIVERED else State.SUBMITTED
     if PartState.SENT in states:
         return State.SENDING
-    if PartState.UNKNOWN in states:
-        return State.REPORTED if message.state is State.REPORTED else State.UNKNOWN
-    return State.WAITING
+    if PartState.WAITING in states:
+        return State.WAITING  # to send what has never left repeats nothing, whatever is unknown of the others
+    return State.REPORTED if message.state is State.REPORTED else State.UNKNOWN
 
 
 _FAILURES: Final = {
@@ -226,6 +229,18 @@ def recover(message: Message, unknown_until: float) -> None:
     message.repeated |= resend and any(part.state is PartState.WAITING for part in message.parts)
     message.state = derive(message)
     message.due = unknown_until if message.state is State.UNKNOWN else message.expires_at
+
+
+def untouched(message: Message) -> bool:
+    """Whether no carrier has, or may have, a part of it; but for an earlier copy of one that is `repeated`."""
+    return all(part.state is PartState.WAITING for part in message.parts)
+
+
+def give_up(message: Message) -> None:
+    """Make unknown what would have been sent once more: its time is over, and an earlier copy may have been taken."""
+    for part in message.parts:
+        if part.state is PartState.WAITING:
+            part.state = PartState.UNKNOWN
 
 
 def resend_unknown(message: Message) -> None:

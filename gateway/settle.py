@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from config.fields import status_number
 from config.settings import Events, OnUnknown
 from gateway import retry
-from gateway.message import Message, Part, PartState, State, derive, event, resend_unknown
+from gateway.message import Message, Part, PartState, State, derive, event, give_up, resend_unknown, untouched
 from gateway.retry import Action
 from protocol.constants import MessageState, status_name
 from protocol.upstream import pack
@@ -88,6 +88,8 @@ class Settler:
         first = message.state is State.SENDING or known  # of this round; the parts refused after it go along
         if action is Action.RETRY and message.attempts + first >= self._carriers[message.carrier].max_attempts:
             action = Action.REJECT
+        if message.state is State.REPORTED:
+            action = Action.REJECT  # the client was told that nothing more is sent
         if action is Action.REJECT:
             part.state = PartState.REJECTED
             self._follow(message, now)
@@ -111,16 +113,19 @@ class Settler:
         self._follow(message, now)
 
     def late(self, part: Part, status: int, carrier_id: str, now: float) -> None:
-        """An answer has come to a part that was given up as unknown."""
-        if part.state is PartState.UNKNOWN:
-            if status:
-                self.refused(part, status, now)
-            else:
-                self.accepted(part, carrier_id, now)
+        """An answer has come to a part that was given up as unknown, and may wait to be sent again since.
+
+        It changes no message that has left memory: what has become of that on disk is not known here.
+        """
+        message = part.message
+        current = self._outstanding.live.get(message.key) is message
+        if current and not status and part.state in (PartState.UNKNOWN, PartState.WAITING):
+            self.accepted(part, carrier_id, now)
+        elif current and status and part.state is PartState.UNKNOWN:
+            self.refused(part, status, now)
         elif not status and carrier_id:
-            message = part.message
             self._store.name_part(message.carrier, carrier_id, message.key, part.n)
-            early = self.early.take(message.carrier, carrier_id, message.to, now)
+            early = current and self.early.take(message.carrier, carrier_id, message.to, now)
             if early:
                 self.received(part, early, now)
 
@@ -138,26 +143,43 @@ class Settler:
 
         Returns: whether it may be sent now, once its new state is on disk.
         """
-        ready = False
-        if message.state in (State.WAITING, State.HELD) and 0 < message.expires_at <= now:
-            self._enter(message, State.EXPIRED, now)
-        elif message.state is State.HELD:
-            message.state, message.due = State.WAITING, message.expires_at
-            ready = True
-        elif message.state is State.UNKNOWN and message.on_unknown is OnUnknown.REPORT:
+        over = 0 < message.expires_at <= now
+        if message.state in (State.WAITING, State.HELD) and over and self.expire(message, now):
+            return False
+        ready = message.state in (State.HELD, State.UNKNOWN)
+        if message.state is State.HELD:
+            message.state, message.due = State.WAITING, 0.0 if over else message.expires_at
+        elif message.state is State.UNKNOWN and (over or message.on_unknown is OnUnknown.REPORT):
             self._enter(message, State.REPORTED, now)
+            ready = False
         elif message.state is State.UNKNOWN:
             resend_unknown(message)
-            ready = True
+        elif message.state is State.WAITING and over:
+            message.due = 0.0
         else:
             return False
         self._save(message)
         return ready
 
+    def expire(self, message: Message, now: float) -> bool:
+        """End a message whose time is over while it waits; False when it is to be sent all the same.
+
+        Once a carrier has a part of it, or may have, the rest follows, and the carrier decides by its validity_period.
+        What would have been sent for the second time is reported as unknown: the first time it was not too late.
+        """
+        if message.repeated and message.parts and not any(part.state is PartState.SENT for part in message.parts):
+            give_up(message)
+            self._enter(message, State.REPORTED, now)
+        elif untouched(message):
+            self._enter(message, State.EXPIRED, now)
+        else:
+            return False
+        self._save(message)
+        return True
+
     def cancel(self, message: Message, now: float) -> bool:
         """Cancel a message that has no part on the wire yet; False when it is too late."""
-        untouched = all(part.state is PartState.WAITING for part in message.parts)
-        if message.state not in (State.WAITING, State.HELD) or not untouched:
+        if message.state not in (State.WAITING, State.HELD) or not untouched(message):
             return False
         self._enter(message, State.CANCELED, now)
         self._save(message)
@@ -191,8 +213,10 @@ class Settler:
         if state is State.SUBMITTED:
             message.cut = None
             self._outstanding.submitted(message)
-        elif state is State.REPORTED:
-            self._leave(message)
+        elif state is State.REPORTED:  # in memory as long as there is room: a late answer may change this copy of it
+            message.cut = None
+            if message.key in self._outstanding.live:
+                self._outstanding.submitted(message)
         elif state is State.WAITING:  # the carrier has some of its parts, and was not sent the others
             message.due = message.expires_at
             self._lanes.put_back(message)
@@ -203,7 +227,9 @@ class Settler:
         message.attempts += 1
         wait = retry.backoff(message.attempts, settings.retry_min, settings.retry_max, self.chance())
         message.state, message.due = State.HELD, now + wait
-        if derive(message) is State.WAITING:
+        if now < message.expires_at < message.due:
+            message.due = message.expires_at
+        if all(part.state not in (PartState.SENT, PartState.UNKNOWN) for part in message.parts):
             self._outstanding.drop(message)
 
     def _leave(self, message: Message) -> None:

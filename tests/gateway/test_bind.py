@@ -389,3 +389,13 @@ async def test_each_try_of_a_part_is_kept_with_its_bind_number_and_times(
     assert tries[0][1] < tries[1][1]
     assert all(sent <= answered for _, _, sent, answered, _ in tries)
     assert tries[1][2] - tries[0][3] >= 10.0
+
+
+async def test_a_message_that_was_begun_in_time_is_sent_whole(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with opened(tmp_path, {"carriers.alpha.binds.0.window": 1}) as house:
+        house.smsc.reply = house.smsc.after(10.0)
+        caller = await house.greet()
+        house.start_binds()
+        await caller.submit(message("1", LONG, expires_at=house.core.clock() + 15.0))
+        await house.wait_events("submitted")
+    assert [taken.at for taken in house.smsc.taken] == [0.0, 10.0, 20.0]

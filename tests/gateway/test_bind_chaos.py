@@ -85,6 +85,9 @@ def test_whatever_the_smsc_does(wanted: list[tuple[bool, str]], deeds: list[str]
             assert len(house.core.outstanding.live) <= MEMORY
             for n, (long, on_unknown) in enumerate(wanted):
                 check(by_number(house.events, n), villain.maybe, f"81901234567{n}".encode(), long, on_unknown)
+            for status in await caller.look("status", *(each["id"] for each in messages)):
+                never_left = any(part["state"] == "waiting" for part in status["parts"])
+                assert status["state"] == "rejected" or not never_left
 
     in_virtual_time(send)
 

@@ -208,3 +208,42 @@ async def test_what_was_never_sent_goes_over_an_idle_bind_at_once(tmp_path: Path
         house.disk.release()
         await house.wait_events("submitted")
         assert trio.current_time() < 1.0
+
+
+@pytest.mark.parametrize(("on_unknown", "last"), [("report", []), ("resend", [1])])
+async def test_the_parts_that_never_left_go_over_the_next_bind_and_then_the_unknown_one_decides(
+    tmp_path: Path, autojump_clock: MockClock, on_unknown: str, last: list[int]
+) -> None:
+    async with opened(tmp_path, GRACE | {"carriers.alpha.binds.0.window": 1}) as house:
+        house.smsc.reply = lambda taken: None if taken.bind == 0 else house.smsc.number(taken)
+        caller = await house.greet()
+        house.start_binds()
+        line = await house.smsc.wait_bound(0)
+        await caller.submit(message("1", LONG, on_unknown=on_unknown))
+        await house.smsc.wait_taken(1)
+        await line.cut()
+        taken = await house.smsc.wait_taken(3)
+        again = trio.current_time()
+        [event] = await house.wait_events("unknown" if on_unknown == "report" else "submitted")
+        assert trio.current_time() - again >= 20.0
+        await trio.sleep(100.0)
+        [status] = await caller.look("status", "1")
+    assert [(part.bind, part.part) for part in taken] == [(0, 1), (1, 2), (1, 3), *((1, part) for part in last)]
+    assert len({part.submit.short_message[3] for part in taken}) == 1
+    assert event.get("possible_duplicate", False) is (on_unknown == "resend")
+    states = [part["state"] for part in status["parts"]]
+    assert states == ["unknown" if on_unknown == "report" else "accepted", "accepted", "accepted"]
+
+
+async def test_what_is_unknown_when_its_time_is_over_is_told_as_such_and_is_not_sent_again(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with opened(tmp_path, GRACE) as house:
+        house.smsc.reply = lambda taken: None
+        caller = await house.greet()
+        house.start_binds()
+        await caller.submit(message("1", on_unknown="resend", expires_at=house.core.clock() + 10.0))
+        [event] = await house.wait_events("unknown")
+        await trio.sleep(100.0)
+    assert event["final"] is False
+    assert len(house.smsc.taken) == 1

@@ -376,3 +376,18 @@ async def test_carriers_are_woken_when_there_is_something_for_them() -> None:
         world.woken.clear()
         await world.do_back(0)
         assert set(world.woken) == {"alpha"}
+
+
+async def test_a_message_with_a_part_unknown_is_taken_in_again_though_there_is_no_room() -> None:
+    async with a_world(2, left=4, up=CARRIERS) as world:
+        await rest(world)
+        [made] = world.take("alpha", 1)
+        await rest(world)
+        assert world.lanes.waiting("alpha") == 2
+        made.parts = [Part(made, 1, PartState.UNKNOWN), Part(made, 2)]
+        made.state, made.total, made.plan = State.WAITING, 2, "alpha"
+        world.waiting[made.key] = world.out.pop(made.key)
+        async with world.outstanding.on_disk:
+            world.lanes.resume(made)
+        assert world.outstanding.live[made.key] is made
+        assert made in world.take("alpha", 1)

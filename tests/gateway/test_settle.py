@@ -198,17 +198,21 @@ def test_what_was_not_sent_follows_what_was_accepted() -> None:
     assert states(made) == [P.ACCEPTED, P.SENT]
 
 
-def test_what_was_not_sent_waits_for_what_is_unknown() -> None:
+@pytest.mark.parametrize("on_unknown", OnUnknown)
+def test_what_was_never_sent_goes_though_another_part_is_unknown_and_then_that_alone_decides(
+    on_unknown: OnUnknown,
+) -> None:
     desk = Desk()
-    made = desk.send(parts=2)
-    made.parts[1].state = P.WAITING
+    made = desk.send(parts=3, on_unknown=on_unknown)
+    made.parts[1].state = made.parts[2].state = P.WAITING
     desk.settler.unanswered([made.parts[0]], NOW)
     desk.settler.unsent(made, NOW)
-    assert (made.state, made.due) == (State.UNKNOWN, NOW + GRACE)
-    assert desk.take() == []
-    desk.settler.late(made.parts[0], 0, "1-1", NOW + 9)
     assert desk.take() == [made]
-    assert states(made) == [P.ACCEPTED, P.SENT]
+    assert states(made) == [P.UNKNOWN, P.SENT, P.SENT]
+    desk.accept(made, 2, 3, now=NOW + 60)
+    assert (made.state, made.due, desk.kinds()) == (State.UNKNOWN, NOW + 60 + GRACE, [])
+    assert desk.settler.fell_due(made, made.due) is (on_unknown is OnUnknown.RESEND)
+    assert states(made) == [P.WAITING if on_unknown is OnUnknown.RESEND else P.UNKNOWN, P.ACCEPTED, P.ACCEPTED]
 
 
 # Whatever happens

@@ -86,6 +86,8 @@ def test_the_receipt_of_an_earlier_copy_waits_for_that_copys_late_answer() -> No
     made = desk.send()
     desk.settler.unanswered(made.parts, NOW)
     desk.settler.fell_due(made, NOW + GRACE)
+    desk.lanes.resume(made)
+    assert desk.take() == [made]
     desk.early.keep("alpha", ["first"], receipt("DELIVERED"), NOW + GRACE)
     desk.settler.late(made.parts[0], 0, "first", NOW + GRACE + 1)
     assert desk.kinds() == ["delivered"]

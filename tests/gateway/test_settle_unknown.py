@@ -51,7 +51,7 @@ def test_the_unknown_is_reported_once_and_a_receipt_may_still_come() -> None:
     desk.settler.unanswered(made.parts, NOW)
     assert not desk.settler.fell_due(made, NOW + GRACE)
     assert not desk.settler.fell_due(made, NOW + GRACE)
-    assert (made.state, made.due, desk.outstanding.live) == (State.REPORTED, 0.0, {})
+    assert (made.state, made.due, made.cut) == (State.REPORTED, 0.0, None)
     desk.settler.received(made.parts[0], receipt(), NOW + 999)
     assert [(event["type"], event["final"]) for event in desk.store.told] == [("unknown", False), ("delivered", True)]
 
@@ -92,16 +92,58 @@ def test_a_late_refusal_makes_the_unknown_known_so_nothing_is_repeated(
     assert desk.take() == ([made] if state is State.WAITING else [])
 
 
-def test_a_late_refusal_waits_while_another_part_is_unknown() -> None:
+def test_what_a_late_refusal_frees_goes_though_another_part_is_unknown() -> None:
     desk = Desk()
     made = desk.send(parts=2)
     desk.settler.unanswered(made.parts, NOW)
     desk.settler.late(made.parts[0], THROTTLING, "", NOW + 9)
-    assert (made.state, made.due) == (State.UNKNOWN, NOW + GRACE)
-    desk.settler.late(made.parts[1], 0, "1-2", NOW + 10)
-    assert made.state is State.WAITING
     assert desk.take() == [made]
-    assert states(made) == [P.SENT, P.ACCEPTED]
+    assert states(made) == [P.SENT, P.UNKNOWN]
+    desk.accept(made, 1)
+    assert (made.state, made.repeated) == (State.UNKNOWN, False)
+    desk.settler.late(made.parts[1], 0, "1-2", NOW + 10)
+    assert desk.kinds() == ["submitted"]
+
+
+@pytest.mark.parametrize("status", [REJECTING, RETRYING, THROTTLING])
+def test_what_was_reported_is_not_sent_again_whatever_a_late_refusal_says(status: int) -> None:
+    desk = Desk()
+    made = desk.send(parts=2, on_unknown=OnUnknown.REPORT)
+    desk.settler.unanswered(made.parts, NOW)
+    desk.settler.fell_due(made, NOW + GRACE)
+    desk.settler.late(made.parts[0], status, "", NOW + GRACE + 1)
+    assert (made.state, desk.kinds()) == (State.REJECTED, ["unknown", "rejected"])
+    assert desk.store.told[1]["status"] == status
+    assert desk.take() == []
+
+
+def test_a_late_acceptance_saves_the_second_copy_while_it_waits() -> None:
+    desk = Desk()
+    made = desk.send()
+    desk.settler.unanswered(made.parts, NOW)
+    assert desk.settler.fell_due(made, NOW + GRACE)
+    desk.lanes.resume(made)
+    desk.settler.late(made.parts[0], 0, "1-1", NOW + GRACE + 1)
+    assert desk.kinds() == ["submitted"]
+    assert desk.take() == []
+
+
+def test_a_late_answer_does_not_overwrite_what_became_of_a_message_since_it_left_memory() -> None:
+    desk = Desk(outstanding=1)
+    made = desk.send(parts=2, on_unknown=OnUnknown.REPORT)
+    desk.accept(made, 1)
+    desk.settler.unanswered([made.parts[1]], NOW)
+    desk.settler.fell_due(made, NOW + GRACE)
+    desk.accept(desk.send(2))
+    assert list(desk.outstanding.live) == [2]
+    copy = desk.copy(made)
+    desk.settler.received(copy.parts[0], receipt(), NOW + GRACE)
+    desk.settler.late(made.parts[1], 0, "1-2", NOW + GRACE + 1)
+    assert states(desk.copy(made)) == [P.DELIVERED, P.UNKNOWN]
+    assert desk.store.names["alpha", "1-2"] == [(1, 2)]
+    desk.settler.received(desk.copy(made).parts[1], receipt(), NOW + GRACE)
+    desk.settler.received(copy.parts[1], receipt(), NOW + GRACE)
+    assert desk.copy(made).state is State.DELIVERED
 
 
 def test_a_late_answer_to_a_copy_that_was_sent_again_is_only_remembered_by_its_name() -> None:
@@ -153,6 +195,16 @@ def test_what_was_put_aside_stays_in_line_when_another_part_becomes_unknown(stat
     assert desk.kinds() == ["submitted"]
 
 
+def test_a_message_that_is_held_stays_in_memory_while_a_part_of_it_is_unknown() -> None:
+    desk = Desk()
+    made = desk.send(parts=2)
+    desk.settler.unanswered([made.parts[0]], NOW)
+    desk.settler.refused(made.parts[1], RETRYING, NOW)
+    assert (made.state, desk.outstanding.live) == (State.HELD, {1: made})
+    desk.settler.late(made.parts[0], 0, "1-1", NOW + 1)
+    assert states(desk.copy(made)) == [P.ACCEPTED, P.WAITING]
+
+
 # Time and clients
 
 
@@ -167,6 +219,49 @@ def test_what_expires_before_it_is_sent_is_told_and_leaves_memory(state: State) 
         ("expired", True, False)
     ]
     assert desk.copy(made).state is State.EXPIRED
+
+
+@pytest.mark.parametrize("other", [P.SENT, P.UNKNOWN, P.ACCEPTED, P.DELIVERED])
+@pytest.mark.parametrize("state", [State.WAITING, State.HELD])
+def test_what_a_carrier_has_begun_with_is_not_expired_by_us(state: State, other: PartState) -> None:
+    desk = Desk()
+    made = message(1, other, P.WAITING, expires_at=NOW, due=NOW, state=state)
+    assert desk.settler.fell_due(made, NOW) is (state is State.HELD)
+    assert (made.state, made.due, desk.kinds()) == (State.WAITING, 0.0, [])
+    assert not desk.settler.expire(made, NOW)
+
+
+def test_what_is_unknown_when_its_time_is_over_is_reported_and_not_sent_again() -> None:
+    desk = Desk()
+    made = desk.send(expires_at=NOW + 60, on_unknown=OnUnknown.RESEND)
+    desk.settler.unanswered(made.parts, NOW)
+    assert not desk.settler.fell_due(made, NOW + GRACE)
+    assert (made.state, made.repeated, desk.kinds()) == (State.REPORTED, False, ["unknown"])
+
+
+def test_a_second_copy_whose_time_is_over_is_not_sent_and_the_first_may_have_come() -> None:
+    desk = Desk()
+    made = desk.send(parts=2, expires_at=NOW + GRACE + 60, on_unknown=OnUnknown.RESEND)
+    desk.accept(made, 1)
+    desk.settler.unanswered([made.parts[1]], NOW)
+    assert desk.settler.fell_due(made, NOW + GRACE)
+    desk.lanes.resume(made)
+    assert not desk.settler.fell_due(made, made.expires_at)
+    assert (made.state, states(made)) == (State.REPORTED, [P.ACCEPTED, P.UNKNOWN])
+    assert desk.take() == []
+    desk.settler.received(made.parts[0], receipt(), NOW + 999)
+    desk.settler.received(made.parts[1], receipt(), NOW + 999)
+    told = [(event["type"], event["possible_duplicate"]) for event in desk.store.told]
+    assert told == [("unknown", True), ("delivered", True)]
+
+
+def test_what_is_held_for_longer_than_it_lives_falls_due_when_it_expires() -> None:
+    desk = Desk((("carriers", "alpha", "retry_min"), 60.0))
+    made = desk.send(expires_at=NOW + 20)
+    desk.settler.refused(made.parts[0], RETRYING, NOW)
+    assert (made.state, made.due) == (State.HELD, NOW + 20)
+    assert not desk.settler.fell_due(made, NOW + 20)
+    assert desk.kinds() == ["expired"]
 
 
 def test_what_was_held_waits_when_its_time_comes_and_then_for_its_expiry() -> None:

@@ -8,7 +8,7 @@ body. A twin takes only what is plainly right and leaves the rest, and every com
 import struct
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 from protocol.constants import HEADER_OCTETS, MAX_PDU_OCTETS, RESPONSE_BIT, Status
 from protocol.errors import EncodingError, RemoteProtocolError
@@ -18,6 +18,9 @@ from protocol.pdu import PDUS, DeliverSm, DeliverSmResp, MessageResp, Pdu, Short
 HEADER: Final = struct.Struct(">IIII")
 """command_length, command_id, command_status, sequence_number (3.2)."""
 _TLV: Final = struct.Struct(">HH")
+
+QuickDecoder: TypeAlias = Callable[[bytes, int, int], Pdu | None]
+"""Reads a body between two offsets, or leaves it to the table: None."""
 
 
 def encode(pdu: Pdu, sequence_number: int, status: int = 0) -> bytes:
@@ -65,7 +68,7 @@ def decode_body(command_id: int, octets: bytes, start: int, end: int) -> Pdu:
 
 def decode_body_at(command_id: int, octets: bytes, start: int, end: int) -> Pdu:
     """Decode the body between two offsets, by a twin where there is one, else by the table."""
-    quick = _QUICK_DECODERS.get(command_id)
+    quick = QUICK_DECODERS.get(command_id)
     return (quick and quick(octets, start, end)) or decode_body(command_id, octets, start, end)
 
 
@@ -157,8 +160,11 @@ def _decode_message(cls: Callable[..., ShortMessage], octets: bytes, start: int,
     service = find(0, start, start + 6)
     source = find(0, service + 3, service + 24)
     destination = find(0, source + 3, source + 24)
-    schedule = find(0, destination + 4, destination + 21)
-    validity = find(0, schedule + 1, schedule + 18)
+    schedule = destination + 4
+    validity = schedule + 1
+    if octets[schedule : validity + 1] != b"\0\0":  # mostly both are empty
+        schedule = find(0, schedule, destination + 21)
+        validity = find(0, schedule + 1, schedule + 18)
     length_at = validity + 5
     if service < 0 or source < 0 or destination < 0 or schedule < 0 or validity < 0 or length_at >= end:
         return None
@@ -214,7 +220,7 @@ _QUICK_ENCODERS: Final[dict[type[Pdu], Callable[..., bytes | None]]] = {
     SubmitSmResp: _encode_answer,
     DeliverSmResp: _encode_answer,
 }
-_QUICK_DECODERS: Final[dict[int, Callable[[bytes, int, int], Pdu | None]]] = {
+QUICK_DECODERS: Final[dict[int, QuickDecoder]] = {
     SubmitSm.id: partial(_decode_message, SubmitSm),
     DeliverSm.id: partial(_decode_message, DeliverSm),
     SubmitSmResp.id: partial(_decode_answer, SubmitSmResp),

@@ -10,9 +10,9 @@ Answered, Unanswered (its fate is unknown from then on; a later answer is a Late
 from dataclasses import dataclass, replace
 from enum import Enum
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
-from protocol.codec import HEADER, decode_body_at, decode_response, encode
+from protocol.codec import HEADER, QUICK_DECODERS, QuickDecoder, decode_body_at, decode_response, encode
 from protocol.constants import (
     HEADER_OCTETS,
     MAX_PDU_OCTETS,
@@ -88,6 +88,9 @@ _Pending: TypeAlias = tuple[Any, float, int]
 class Session:
     """One SMPP session at one end. Times are seconds on any one clock that never goes back."""
 
+    quick_decoders: ClassVar[dict[int, QuickDecoder]] = QUICK_DECODERS
+    """What reads the bodies of busy PDUs; what it gives None for goes the long way, with the same result."""
+
     def __init__(self, role: Role, limits: Limits, now: float) -> None:
         self.role = role
         self.limits = limits
@@ -135,16 +138,17 @@ class Session:
         command_id = pdu.id
         if command_id not in self._may_ask:
             raise LocalProtocolError(f"{command_id.name.lower()} may not be sent in state {self.state.name}")
-        counted = command_id not in _UNCOUNTED
-        if counted and len(self._in_flight) >= self.limits.window:
-            raise WindowFull(f"{self.limits.window} requests are unanswered")
+        limits, counted = self.limits, command_id not in _UNCOUNTED
+        if counted and len(self._in_flight) >= limits.window:
+            raise WindowFull(f"{limits.window} requests are unanswered")
         if self.peer_version < VERSION_34 and getattr(pdu, "tlvs", None):
             raise LocalProtocolError(f"the peer speaks version {self.peer_version:#x}: no optional parameters")
         sequence = self._next_sequence()
         self._queue(encode(pdu, sequence))
         if counted:
-            self._in_flight[sequence] = tag, now + self.limits.response_timeout, command_id | RESPONSE_BIT
-            self._touch(now)
+            self._in_flight[sequence] = tag, now + limits.response_timeout, command_id | RESPONSE_BIT
+            if limits.inactivity_timeout < inf:
+                self._touch(now)
         elif command_id not in NOTICES:
             self._control[sequence] = command_id
         return sequence
@@ -194,25 +198,31 @@ class Session:
         others: list[Event] = []
         octets = self._buffer + octets if self._buffer else octets
         start, end, in_flight, closed = 0, len(octets), self._in_flight, State.CLOSED
+        unpack, longest, quick = HEADER.unpack_from, self.limits.max_pdu, self.quick_decoders
         while end - start >= HEADER_OCTETS and self.state is not closed:
-            length, command_id, status, sequence = HEADER.unpack_from(octets, start)
-            if not HEADER_OCTETS <= length <= self.limits.max_pdu:
+            length, command_id, status, sequence = unpack(octets, start)
+            body, stop = start + HEADER_OCTETS, start + length
+            if not HEADER_OCTETS <= length <= longest:
                 self._queue(encode(GenericNack(), 0, Status.RINVCMDLEN))
                 others += self.close(f"framing lost: command_length {length}")
-            elif start + length > end:
+            elif stop > end:
                 break
             elif command_id & RESPONSE_BIT:
-                frame = octets, start + HEADER_OCTETS, start + length
                 pending = in_flight.get(sequence)
                 if pending is not None and command_id == pending[2]:
                     del in_flight[sequence]
-                    pdu = decode_response(command_id, status, *frame)
+                    pdu = None if status or command_id not in quick else quick[command_id](octets, body, stop)
+                    pdu = pdu or decode_response(command_id, status, octets, body, stop)
                     answers.append(Answered(pending[0], pdu, status, sequence))
                 else:
-                    answers += self._take_odd_response(command_id, status, sequence, frame)
+                    answers += self._take_odd_response(command_id, status, sequence, (octets, body, stop))
             else:
-                others += self._take_request(command_id, sequence, octets, start)
-            start += length
+                pdu = self._quick[command_id](octets, body, stop) if command_id in self._quick else None
+                if pdu is None:
+                    others += self._take_request(command_id, sequence, octets, start)
+                else:  # what `_take_request` would make of it
+                    others.append(Requested(pdu, sequence))
+            start = stop
         self._keep(octets[start:], start > 0, now)
         if answers and type(answers[-1]) is Closed:
             others.append(answers.pop())
@@ -250,17 +260,19 @@ class Session:
         self._may_ask, self._may_be_asked = set[int](), set[int]()
         for role, id_ in asks:
             (self._may_ask if role is self.role else self._may_be_asked).add(id_)
+        self._quick = {id_: read for id_, read in self.quick_decoders.items() if id_ in self._may_be_asked}
 
     def _queue(self, octets: bytes) -> None:
         self._out.append(octets)
         self.queued += len(octets)
 
     def _next_sequence(self) -> int:
+        sequence = self._sequence
         while True:
-            self._sequence = self._sequence + 1 if self._sequence < MAX_SEQUENCE else 1
-            taken = self._sequence in self._in_flight or self._sequence in self._late
-            if not taken and self._sequence not in self._control:
-                return self._sequence
+            sequence = sequence + 1 if sequence < MAX_SEQUENCE else 1
+            if sequence not in self._in_flight and sequence not in self._late and sequence not in self._control:
+                self._sequence = sequence
+                return sequence
 
     def _touch(self, now: float) -> None:
         if self.limits.inactivity_timeout < inf:

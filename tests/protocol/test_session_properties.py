@@ -74,6 +74,16 @@ def fed(session: Session, pieces: list[bytes]) -> Result:
 
 @ENDS
 @FEWER
+@given(wire=WIRE)
+def test_the_quick_way_of_busy_pdus_never_changes_the_events(role: Role, state: State, wire: bytes) -> None:
+    quick = fed(busy(role, state), [wire])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Session, "quick_decoders", {})
+        assert fed(busy(role, state), [wire]) == quick
+
+
+@ENDS
+@FEWER
 @given(wire=WIRE, data=st.data())
 def test_chunking_never_changes_the_events(role: Role, state: State, wire: bytes, data: st.DataObject) -> None:
     cuts = [0, *sorted(data.draw(st.lists(st.integers(0, len(wire)), max_size=8))), len(wire)]

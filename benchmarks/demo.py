@@ -13,7 +13,7 @@ import time
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import trio
 from rich.console import Console
@@ -21,7 +21,7 @@ from rich.live import Live
 from rich.table import Table
 
 from benchmarks.processes import started
-from gateway.client import Client, connect
+from gateway.client import Client, Event, connect
 
 PATIENCE_SECONDS: Final = 15.0
 RECEIPT_SECONDS: Final = "0.8"
@@ -140,7 +140,7 @@ async def _submit(client: Client, rows: list[Row]) -> None:
         row.times.append(f"{row.state} {_clock(time.time())}")
 
 
-async def _note(client: Client, row: Row, event: dict[str, Any]) -> None:
+async def _note(client: Client, row: Row, event: Event) -> None:
     row.state = event["type"]
     row.times.append(f"{event['type']} {_clock(event['at'])}")
     [status] = await client.status([row.id])

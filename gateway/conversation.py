@@ -198,6 +198,7 @@ class Conversation:
         if type(cursor) is not int or not 0 <= cursor <= self._core.store.newest_cursor:
             raise FrameError("bad_cursor", "ack needs the cursor of an event")
         self._core.store.acknowledge(self.client, cursor)
+        self.feed.acknowledge(cursor)
         return b""
 
 

@@ -26,6 +26,7 @@ class Feed:
         self._newest = newest
         self._floor = newest
         """Every event with a higher cursor is in memory."""
+        self._acknowledged = 0
         self._cursors: list[int] = []
         self._entries: list[bytes] = []
         self._subscribers: set[Callable[[], None]] = set()
@@ -57,12 +58,16 @@ class Feed:
         for wake in self._subscribers:
             wake()
 
+    def acknowledge(self, cursor: int) -> None:
+        """Give out no event up to this cursor any more, though it may still be on disk."""
+        self._acknowledged = max(self._acknowledged, cursor)
+
     async def page(self, after: int) -> tuple[int, bytes]:
         """The next events after a cursor.
 
         Returns: the cursor to ask with next time, and a frame of events; b"" when there are none now.
         """
-        floor = self._floor
+        floor, after = self._floor, max(after, self._acknowledged)
         if after < floor:
             found = await self._store.events(self._client, after, PAGE)
             if not found:

@@ -14,7 +14,7 @@ import anyio
 from config.addresses import parse_address
 from config.command import DONE, FAILED, WRONG_USE, Command, complain
 from config.load import environment
-from gateway.client import Client, ClientError, connect
+from gateway.client import Client, ClientError, Options, connect
 
 _DESCRIPTION: Final = """\
 Submit one message through a running gateway and wait until it has ended: delivered, or not. Prints each state. The
@@ -82,7 +82,8 @@ async def _send(address: str, secret: str, arguments: argparse.Namespace) -> int
     optional = {"sender": arguments.sender, "lane": arguments.lane}
     message = {"id": arguments.id or uuid.uuid4().hex, "to": arguments.to, "text": arguments.text}
     message |= {key: value for key, value in optional.items() if value is not None}
-    async with connect(address, arguments.client, secret) as client:
+    "".join(message.values()).encode()  # UnicodeEncodeError: an argument was not UTF-8
+    async with connect(address, arguments.client, secret, options=Options(reconnect=False)) as client:
         [result] = await client.submit([message])
         if not result["ok"]:
             return complain("send", f"refused: {result['detail']} ({result['error']})", FAILED)

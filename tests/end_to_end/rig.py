@@ -17,7 +17,7 @@ from typing import Any, Final
 import httpx
 import trio
 
-from gateway.client import Client, connect
+from gateway.client import Client, Event, connect
 from tests.end_to_end.gateways import CLIENT, SECRET, upstream
 from tests.end_to_end.processes import Process, started
 
@@ -114,7 +114,7 @@ class Case:
 
     def __init__(self, rig: Rig, client: Client, http: httpx.AsyncClient) -> None:
         self.rig = rig
-        self.events: list[dict[str, Any]] = []
+        self.events: list[Event] = []
         """Those of this case's messages."""
         self._client = client
         self._http = http
@@ -158,10 +158,10 @@ class Case:
             for message, result in zip(asked, results, strict=True)
         ]
 
-    async def ends(self, sent: Sequence[Sent], *others: str) -> dict[str, dict[str, Any]]:
+    async def ends(self, sent: Sequence[Sent], *others: str) -> dict[str, Event]:
         """Wait until each message has an event that is final, or one of these; returns the last one of each."""
 
-        def last() -> dict[str, dict[str, Any]]:
+        def last() -> dict[str, Event]:
             return {each["id"]: each for each in self.events if each["final"] or each["type"] in others}
 
         with trio.fail_after(SECONDS):

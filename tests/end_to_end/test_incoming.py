@@ -3,11 +3,11 @@
 import json
 import urllib.request
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import trio
 
-from gateway.client import connect
+from gateway.client import Event, connect
 from tests.end_to_end.gateways import CLIENT, SECRET, simulator, upstream, write_config
 from tests.end_to_end.processes import Process, started
 
@@ -22,7 +22,7 @@ def _send_from_handset(smsc: Process) -> None:
         assert json.load(answer) == {"parts": PARTS}
 
 
-async def _read_event(folder: Path) -> dict[str, Any]:
+async def _read_event(folder: Path) -> Event:
     with trio.fail_after(30):
         async with connect(upstream(folder), CLIENT, SECRET) as client:
             async for event in client.events():

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import trio
 
-from gateway.client import Client, ClientError, connect
+from gateway.client import Client, ClientError, Event, Options, connect
 from tests.end_to_end.gateways import CLIENT, SECRET, ask, read_ledger, simulator, upstream, wait_parts, write_config
 from tests.end_to_end.processes import Process, started
 
@@ -33,7 +33,8 @@ async def _submit_until_killed(address: str, smsc: Process, gateway: Process) ->
             accepted.update(result["id"] for result in results if result["ok"])
 
     with trio.fail_after(30):
-        async with connect(address, CLIENT, SECRET) as client, trio.open_nursery() as nursery:
+        once = Options(reconnect=False)
+        async with connect(address, CLIENT, SECRET, options=once) as client, trio.open_nursery() as nursery:
             for first in range(0, MESSAGES, BATCH):
                 nursery.start_soon(submit, client, first)
             await trio.to_thread.run_sync(wait_parts, smsc, KILL_AFTER)
@@ -41,9 +42,9 @@ async def _submit_until_killed(address: str, smsc: Process, gateway: Process) ->
     return accepted
 
 
-async def _follow(address: str, ids: set[str]) -> dict[str, dict[str, Any]]:
+async def _follow(address: str, ids: set[str]) -> dict[str, Event]:
     """The last event of each message, once each has one that settles it."""
-    last: dict[str, dict[str, Any]] = {}
+    last: dict[str, Event] = {}
     with trio.fail_after(60):
         async with connect(address, CLIENT, SECRET) as client:
             async for event in client.events():

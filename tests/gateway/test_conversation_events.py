@@ -135,6 +135,22 @@ async def test_an_acknowledgement_of_something_older_changes_nothing(tmp_path: P
         assert await later.read_events(1) == events[2:]
 
 
+async def test_what_is_acknowledged_is_not_told_again_though_it_is_still_on_disk(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with opened(tmp_path) as house:
+        caller = await house.greet()
+        await cancelled(house, caller, "1", "2", "3")
+        await caller.subscribe()
+        events = await caller.read_events(3)
+        house.disk.hold()
+        await caller.send(["ack", events[1][0]])
+        await settle()
+        later = await house.greet()
+        await later.subscribe()
+        assert await later.read_events(1) == events[2:]
+
+
 async def test_subscribing_again_begins_again_from_there(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with opened(tmp_path) as house:
         caller = await house.greet()

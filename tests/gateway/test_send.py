@@ -157,8 +157,8 @@ def test_a_secret_file_that_cannot_be_read_is_wrong_use(
 
 
 def test_arguments_that_are_no_utf_8_are_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(Gateway().answer, "--text", os.fsdecode(b"\xff")) == 2
-    assert capsys.readouterr().err == "denpo send: what is to be sent, or the secret, is not UTF-8\n"
+    said = wrong(capsys, "--text", os.fsdecode(b"\xff"))
+    assert said == "denpo send: what is to be sent, or the secret, is not UTF-8"
 
 
 def test_an_interrupt_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,10 @@ def _mentions(raw: object) -> Iterator[tuple[Loc, str, object]]:
                 yield ("routes", n, table, m), table, name
         for name in entries(key(route, "weights")):
             yield ("routes", n, "weights", name), "carriers", name
+    for n, taker in enumerate(items(key(raw, "incoming"))):
+        yield ("incoming", n, "client"), "clients", key(taker, "client")
+        for m, name in enumerate(items(key(taker, "carriers"))):
+            yield ("incoming", n, "carriers", m), "carriers", name
 
 
 def _check_listeners(raw: object) -> Iterator[InitErrorDetails]:

@@ -201,6 +201,8 @@ Name: TypeAlias = Annotated[str, matching("[A-Za-z0-9_-]{1,64}", "1..64 of A-Z a
 Digits: TypeAlias = Annotated[
     str, matching("[1-9][0-9]{0,14}", '1..15 digits without "+", beginning with a country code')
 ]
+Prefix: TypeAlias = Annotated[str, matching("[0-9]{1,20}", '1..20 digits without "+"')]
+"""The beginning of a number as a carrier spells it; short codes begin with 0, too."""
 Host: TypeAlias = Annotated[str, AfterValidator(parse_host)]
 Sender: TypeAlias = Annotated[str, AfterValidator(_check_sender)]
 SystemId: TypeAlias = Annotated[str, AfterValidator(c_octets(15, "5.2.1"))]

@@ -22,6 +22,7 @@ from config.fields import (
     Many,
     Messages,
     Name,
+    Prefix,
     Secret,
     Sender,
     Table,
@@ -39,6 +40,7 @@ __all__ = [
     "ClientSettings",
     "Events",
     "GatewaySettings",
+    "IncomingSettings",
     "OnUnknown",
     "ProfileSettings",
     "RouteSettings",
@@ -211,6 +213,19 @@ class RouteSettings(Table):
         return value
 
 
+class IncomingSettings(Table):
+    """Who takes messages from handsets that fit all that is given here; what is left out (None) fits any."""
+
+    client: Name
+    """Name of the client that takes them."""
+    destinations: Many[Prefix] | None = None
+    """Beginnings of the number that the handset wrote to, as the carrier spells it, without "+"; 1..20 digits each."""
+    senders: Many[Prefix] | None = None
+    """Beginnings of the handset's number, likewise."""
+    carriers: Many[Name] | None = None
+    """Names of carriers."""
+
+
 class Settings(Table):
     """Everything in the configuration file."""
 
@@ -226,6 +241,9 @@ class Settings(Table):
     """Carrier accounts by name."""
     routes: Many[RouteSettings]
     """At least one; the first that fits is taken."""
+    incoming: Annotated[tuple[IncomingSettings, ...], Field(strict=False)] = ()
+    """Who takes messages from handsets: the first that fits; else the first client that sends from the number that was
+    written to, else the only client; else the carrier is told that nobody takes it."""
     profiles: dict[Name, ProfileSettings] = Field(default_factory=dict)
     """Profiles by name; one that is named like a shipped one replaces it."""
 

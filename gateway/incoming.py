@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from gateway.recipients import Recipients
 from protocol import alphabets
 from protocol import receipt as receipts
 from protocol.constants import Coding, Status, Tag
@@ -85,14 +86,8 @@ class Incoming:
         self._codings = {name: profile.data_codings for name, profile in profiles.items()}
         self._joiner = Joiner[bytes](gateway.join_timeout, gateway.max_fragments)
         self._unanswered = _Expected()
-        self._clients: dict[str, str] = {}
-        """By number, without a plus sign."""
-        self._only = next(iter(settings.clients)) if len(settings.clients) == 1 else None
+        self._recipients = Recipients(settings)
         self._warned: dict[str, float] = {}
-        for name, client in settings.clients.items():
-            for sender in (client.sender, *(client.senders or ())):
-                if sender:
-                    self._clients.setdefault(sender.removeprefix("+"), name)
 
     def load(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Take over the parts that the last run has kept: rows of a `Place`, the body and its time, oldest first."""
@@ -124,7 +119,8 @@ class Incoming:
             self._tell(way, [came[number] for number in sorted(came)], now, missing=given_up.total - len(came))
 
     def _take(self, carrier: str, pdu: "DeliverSm", now: float, behind: Collection[str]) -> int:
-        counts, client = self._counts.carriers[carrier], self._route(pdu)
+        counts = self._counts.carriers[carrier]
+        client = self._recipients.find(carrier, _spell(pdu.source_addr), _spell(pdu.destination_addr))
         counts.incoming += 1
         if client is None:
             counts.incoming_unrouted += 1
@@ -143,10 +139,6 @@ class Incoming:
         else:
             self._tell(way, [body], now)
         return Status.ROK
-
-    def _route(self, pdu: "DeliverSm") -> str | None:
-        """The first client that has the message's destination among its sender ids, else the only client there is."""
-        return self._clients.get(_spell(pdu.destination_addr).removeprefix("+"), self._only)
 
     def _join(self, way: _Way, concat: Concat, body: bytes, now: float) -> None:
         self.expire(now)  # so that what the part is added to is not given up below, without the part's being on disk
@@ -187,7 +179,7 @@ class Incoming:
     def _warn(self, carrier: str, now: float) -> None:
         if now - self._warned.get(carrier, -inf) >= WARN_SECONDS:
             self._warned[carrier] = now
-            reason = "no client has the number that a handset wrote to as its sender, or in its senders"
+            reason = "no [[incoming]] fits, and no client has the number that a handset wrote to among its senders"
             _log.warning("incoming_unrouted", carrier=carrier, reason=reason)
 
 

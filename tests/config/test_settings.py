@@ -14,6 +14,7 @@ from config.settings import (
     ClientSettings,
     Events,
     GatewaySettings,
+    IncomingSettings,
     OnUnknown,
     ProfileSettings,
     RouteSettings,
@@ -35,6 +36,7 @@ TABLES: tuple[type[BaseModel], ...] = (
     CarrierSettings,
     BindSettings,
     RouteSettings,
+    IncomingSettings,
     ProfileSettings,
 )
 PLACES: dict[type[BaseModel], tuple[str | int, ...]] = {

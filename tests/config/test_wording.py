@@ -175,6 +175,19 @@ PLANTS: list[tuple[Loc, object, str]] = [
         {"concatenation": "udh", "part_units": 67},
         "profiles.r.concatenation: must be 'udh8', 'udh16', 'sar', 'payload' or 'large', is 'udh'",
     ),
+    (
+        ("incoming",),
+        [
+            {"client": "bank", "destinations": ["0005", "+81"], "senders": []},
+            {"client": "bnk", "carriers": ["alhpa"]},
+            {"destinations": ["1"]},
+        ],
+        "incoming.0.destinations.1: must be 1..20 digits without \"+\", is '+81'\n"
+        "incoming.0.senders: must not be empty\n"
+        "incoming.1.client: must name a client (did you mean bank?), is 'bnk'\n"
+        "incoming.1.carriers.0: must name a carrier (did you mean alpha?), is 'alhpa'\n"
+        "incoming.2.client: is missing",
+    ),
     # unknown keys
     (("gatewya",), {}, "gatewya: is not a known key (did you mean gateway?)"),
     (("web", "x"), 1, "web.x: is not a known key (there are: listen)"),

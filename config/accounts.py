@@ -110,7 +110,10 @@ class CarrierSettings(Table):
     retry_max: Annotated[float, between(0.01, 86400)] = 600.0
     """Seconds between tries at most, retry_min..86400."""
     statuses: dict[StatusText, StatusClassName] = Field(default_factory=dict)
-    """What to do about errors of this carrier, by name or number: throttle, transient, session or permanent."""
+    """What errors of this carrier mean, by name or number: throttle, transient, session, permanent or elsewhere.
+
+    elsewhere: the number is not of this carrier's; the next of the route gets the message, if no part was taken.
+    """
     already_bound_wait: Wait = 60.0
     """Seconds after "already bound" until we try again, 0.01..3600: the SMSC may keep a dead session so long."""
     credentials_wait: Wait = 300.0

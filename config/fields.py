@@ -101,7 +101,8 @@ _STATUSES: Final = {status_name(status).removeprefix("ESME_"): int(status) for s
 _NUMBER: Final = "0x00000001..0xFFFFFFFF"
 _CLASSES: Final = {
     kind.name.lower(): kind
-    for kind in (StatusClass.THROTTLE, StatusClass.TRANSIENT, StatusClass.SESSION, StatusClass.PERMANENT)
+    for kind in StatusClass
+    if kind not in (StatusClass.BIND, StatusClass.PROTOCOL, StatusClass.VENDOR)
 }
 
 SENDER: Final = re.compile(r"\+?[0-9]{1,20}|[ -~]{1,11}")

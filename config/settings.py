@@ -32,6 +32,7 @@ from config.fields import (
 )
 from config.profiles import ProfileSettings, shipped_profiles
 from protocol.constants import Lane
+from protocol.statuses import StatusClass
 
 __all__ = [
     "ON_UNKNOWN",
@@ -112,6 +113,13 @@ class GatewaySettings(Table):
     """Receipts that wait for the answer they have overtaken, 1..1000000; of more, the oldest is given up."""
     early_hold: Annotated[float, between(60, 604_800)] = 3600.0
     """Seconds such a receipt waits, 60..604800."""
+    home_hold: Annotated[float, between(0, 31_536_000)] = 2_592_000.0
+    """Seconds the carrier that took a number's last message is asked first, 0..31536000 (a year); 0: always the first.
+
+    Only where a route has several carriers, and one of all carriers has statuses that say "elsewhere".
+    """
+    max_homes: Annotated[int, between(1, 10_000_000)] = 1_000_000
+    """Numbers of which this is remembered, 1..10000000; of more, those not written to for longest are forgotten."""
     max_fragments: Messages = 10_000
     """Long messages from handsets that wait for parts, 1..1000000; of more, the oldest is told as it is."""
 
@@ -264,6 +272,12 @@ class Settings(Table):
         """The profile of a carrier: a table of the configuration, else a shipped one."""
         name = self.carriers[carrier].profile
         return self.profiles.get(name) or shipped_profiles()[name]
+
+    @property
+    def home_hold(self) -> float:
+        """Seconds for which the carrier of a number is remembered; 0 where no carrier has "elsewhere" statuses."""
+        moving = any(StatusClass.ELSEWHERE in carrier.statuses.values() for carrier in self.carriers.values())
+        return self.gateway.home_hold if moving else 0.0
 
     def burst_of(self, carrier: str) -> int:
         """Parts a carrier may be sent at once after a silence; never less than its longest message has."""

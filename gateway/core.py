@@ -41,6 +41,8 @@ class Core:
     """Random floats in 0..1."""
     waiting: dict[int, int] = field(default_factory=dict)
     """Messages waiting, by lane number, when they were counted last."""
+    unknown: int = 0
+    """Messages that are unknown, and not decided yet, when they were counted last."""
     accepted_then: int = 0
     """`counts.accepted` when they were counted."""
 
@@ -60,6 +62,7 @@ def build(
     outstanding = Outstanding(settings.gateway.outstanding)
     lanes = Lanes(store, settings.gateway.lane_window, outstanding, settings.carriers)
     counts = Counts(carriers={name: CarrierCounts() for name in settings.carriers})
+    store.home_hold = settings.home_hold
     settler = Settler(settings, store, lanes, outstanding)
     early = settler.early = EarlyReceipts(settings.gateway, store, counts)
     settler.counts, settler.chance = counts, chance

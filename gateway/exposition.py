@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _CARRIER_COUNTERS: Final = {
     "sent": ("parts_sent", "Parts written to the carrier"),
     "accepted": ("parts_accepted", "Parts that the carrier has accepted"),
+    "undocumented": ("refusals_undocumented", "Parts refused with a status that nobody has explained"),
+    "elsewhere": ("messages_elsewhere", "Messages whose number the carrier said is not of its own"),
     "unknown": ("parts_unknown", "Parts whose fate could not be known: no answer came"),
     "late": ("late_answers", "Answers that came after their part was given up as unknown"),
     "receipts": ("receipts", "Final delivery receipts"),
@@ -77,6 +79,9 @@ class _Gathering(Collector):
         yield events
         room = gateway.core.bounds.room
         yield _gauge("store_room_bytes", "Octets that the store can still write, as looked at last", room)
+        yield _gauge(
+            "unknown", "Messages with a part whose fate is not known yet, as counted last", gateway.core.unknown
+        )
         yield _gauge("outstanding", "Messages in memory that await a receipt", len(gateway.core.outstanding))
         yield _gauge("connections", "Connections of clients", len(gateway.door.connections))
 

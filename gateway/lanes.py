@@ -114,6 +114,15 @@ class Lanes:
         message.state = State.WAITING
         self._wake({self._push(self._feed(message.plan, LANE_NUMBERS[message.lane]), message)})
 
+    def move(self, message: Message) -> None:
+        """Have a message go first at another carrier; it may still stand in the lane of the one it leaves."""
+        number = LANE_NUMBERS[message.lane]
+        if message.queued:
+            next(lanes[number] for lanes in self._ready.values() if message in lanes[number]).remove(message)
+            self._feed(message.plan, number).held -= 1
+            message.queued = False
+        self.put_back(message)
+
     def take(self, carrier: str, parts: int) -> list[Message]:
         """Take messages for a carrier until they have so many parts; the last may have more.
 
@@ -257,8 +266,12 @@ class Lanes:
 
     def _carrier(self, feed: Feed, message: Message) -> str:
         """A message that a carrier has, or may have, a part of stays with it."""
-        if message.carrier in self._ready and (message.repeated or not untouched(message)):
-            return message.carrier
+        if message.carrier in self._ready:
+            disowned = message.carrier in message.disowned_by
+            if not untouched(message) or (message.repeated and not disowned):
+                return message.carrier
+        if message.attempts or message.home or message.disowned_by:
+            return feed.plan.choose_again(message, self.up)
         return feed.target or feed.plan.choose(message.key, self.up)
 
     def _reassign(self) -> None:

@@ -123,7 +123,9 @@ class Message:
     carrier: str = ""
     """Who has a part of it, or had the last."""
     attempts: int = 0
-    """Tries that the carrier refused for the moment."""
+    """Tries that a carrier refused for the moment."""
+    disowned_by: tuple[str, ...] = ()
+    """Carriers that have said the number is not of theirs."""
     repeated: bool = False
     """It may have been sent twice."""
     reference: int | None = None
@@ -133,6 +135,8 @@ class Message:
     """The encoded parts while they are needed: made at the acceptance, dropped when sent."""
     cut_for: str = ""
     """The carrier whose profile `cut` was made by."""
+    home: str = ""
+    """Who took the number's last message, if that matters; looked up when it is about to be queued."""
     queued: bool = False
     """Whether it stands in a lane in memory."""
 
@@ -161,7 +165,7 @@ def pack_body(message: Message) -> bytes:
 def pack_life(message: Message) -> bytes:
     """Pack what changes about a message, for the store."""
     parts = [(part.state, part.carrier_id, part.status, part.at, part.receipt, part.tries) for part in message.parts]
-    return pack((message.carrier, message.attempts, parts, message.reference))
+    return pack((message.carrier, message.attempts, parts, message.reference, message.disowned_by))
 
 
 def unpack(row: tuple[Any, ...]) -> Message:
@@ -173,17 +177,18 @@ def unpack(row: tuple[Any, ...]) -> Message:
     for name, value in zip(_BODY[3:], values, strict=True):
         setattr(message, name, value)
     message.state, message.due, message.repeated = State(state), due or 0.0, bool(repeated)
-    message.carrier, message.attempts, parts, message.reference = unpack_life(life)
+    message.carrier, message.attempts, parts, message.reference, disowned_by = unpack_life(life)
+    message.disowned_by = tuple(disowned_by)
     message.parts = [Part(message, n, PartState(part[0]), *part[1:]) for n, part in enumerate(parts, 1)]
     return message
 
 
-def unpack_life(life: bytes | None) -> tuple[str, int, list[Any], int | None]:
+def unpack_life(life: bytes | None) -> tuple[str, int, list[Any], int | None, list[str]]:
     """Read what `pack_life` wrote, None for a message that nothing has happened to.
 
-    Returns: carrier, attempts, parts, reference.
+    Returns: carrier, attempts, parts, reference, disowned_by.
     """
-    return ("", 0, [], None) if life is None else msgpack.unpackb(life)
+    return ("", 0, [], None, []) if life is None else msgpack.unpackb(life)
 
 
 LANES: Final = tuple(Lane)

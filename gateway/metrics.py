@@ -11,6 +11,10 @@ class CarrierCounts:
     accepted: int = 0
     refused: dict[int, int] = field(default_factory=dict)
     """By command_status."""
+    undocumented: int = 0
+    """Refusals with a status of the vendor's own, or known to nobody, that the carrier's `statuses` do not explain."""
+    elsewhere: int = 0
+    """Messages whose number the carrier said is not of its own."""
     unknown: int = 0
     late: int = 0
     """Answers that came after their part was given up as unknown."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from config.settings import OnUnknown
-from gateway.message import Message, Part, PartState
+from gateway.message import Message, Part, PartState, State
 from gateway.pace import Pace
 from gateway.retry import Action
 from protocol.constants import BindType, Status, status_name
@@ -157,7 +157,7 @@ class Pump:
         room, at = self._room(session, now), self.carrier.core.clock()
         while self._parts and sent < room:
             part = self._parts.popleft()
-            if part.message.final or part.state is not PartState.SENT:
+            if part.message.state is not State.SENDING or part.state is not PartState.SENT:
                 self._leave_out(part)
                 continue
             sequence = session.request(self.carrier.compose(part, self.settings), now, part)
@@ -171,7 +171,7 @@ class Pump:
         return len(self._parts) < waiting
 
     def _leave_out(self, part: Part) -> None:
-        """Another part was refused for good meanwhile, or a receipt of an earlier copy of this one has come."""
+        """Its message has ended or was put aside meanwhile, or a receipt of an earlier copy of the part has come."""
         if part.state is PartState.SENT:
             part.state = PartState.WAITING
             self.carrier.core.settler.unsent(part.message, self.carrier.core.clock())

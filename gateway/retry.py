@@ -17,6 +17,8 @@ class Action(Enum):
     """The carrier refused it for the moment: again after a while, attempts are counted."""
     REBIND = auto()
     """The session is not what we think it is: nothing was accepted, bind again, no attempt is used."""
+    ELSEWHERE = auto()
+    """The number is not of this carrier's: the next of the plan is asked, no attempt is used."""
     REJECT = auto()
     """Refused for good."""
 
@@ -24,16 +26,22 @@ class Action(Enum):
 _ACTIONS: Final = {
     StatusClass.THROTTLE: Action.PAUSE,
     StatusClass.SESSION: Action.REBIND,
+    StatusClass.ELSEWHERE: Action.ELSEWHERE,
     StatusClass.PERMANENT: Action.REJECT,
 }
 
 
-def decide(status: int, own: Mapping[int, StatusClass] = MappingProxyType({})) -> Action:
+def decide(status: int, own: Mapping[int, StatusClass] = MappingProxyType({}), before: int = 0) -> Action:
     """Say what to do about a status; one that nobody has documented is tried again, as most vendors' are passing.
 
-    Args: own: what a carrier means by its statuses, where that differs.
+    What the peer could not read is sent once more: the fault may have been on the way.
+
+    Args: own: what a carrier means by its statuses, where that differs. before: the status of the part's last refusal.
     """
-    return _ACTIONS.get(own.get(status) or status_class(status), Action.RETRY)
+    kind = own.get(status) or status_class(status)
+    if kind is StatusClass.PROTOCOL and before and status_class(before) is kind:
+        return Action.REJECT
+    return _ACTIONS.get(kind, Action.RETRY)
 
 
 def backoff(failures: int, least: float, most: float, chance: float) -> float:

@@ -5,7 +5,7 @@ moves on when a carrier is down.
 """
 
 from bisect import bisect
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from config.settings import RouteSettings
+    from gateway.message import Message
     from protocol.constants import Lane
 
 
@@ -22,19 +23,27 @@ class Plan:
 
     carriers: tuple[str, ...]
     weights: tuple[int, ...] = ()
+    hinted: bool = False
+    """Whether the client has named the first: then it knows better than we who has the number."""
 
     @cached_property
     def spelled(self) -> str:
-        """How the store spells it: "alpha,beta" or "alpha:3,beta:1"."""
+        """How the store spells it: "alpha,beta", with a hint "=alpha,beta", or "alpha:3,beta:1"."""
         if not self.weights:
-            return ",".join(self.carriers)
+            return "=" * self.hinted + ",".join(self.carriers)
         return ",".join(f"{carrier}:{weight}" for carrier, weight in zip(self.carriers, self.weights, strict=True))
 
     @classmethod
     def parse(cls, spelled: str) -> "Plan":
         """Read what `spelled` is."""
-        pairs = [entry.partition(":") for entry in spelled.split(",")]
-        return cls(tuple(name for name, _, _ in pairs), tuple(int(weight) for _, _, weight in pairs if weight))
+        pairs = [entry.partition(":") for entry in spelled.removeprefix("=").split(",")]
+        weights = tuple(int(weight) for _, _, weight in pairs if weight)
+        return cls(tuple(name for name, _, _ in pairs), weights, spelled.startswith("="))
+
+    @staticmethod
+    def is_open(spelled: str) -> bool:
+        """Whether a plan that is spelled so has several carriers, and no client has said which to try first."""
+        return "," in spelled and spelled[0] != "="
 
     def choose(self, key: int, up: Container[str]) -> str:
         """Choose the carrier for a message: among those that are up when any is, else among all.
@@ -42,22 +51,39 @@ class Plan:
         The same message always gets the same answer, so its parts stay together.
         """
         usable = [n for n, carrier in enumerate(self.carriers) if carrier in up] or range(len(self.carriers))
+        return self.carriers[usable[self._first(key, usable)]]
+
+    def choose_again(self, message: "Message", up: Container[str]) -> str:
+        """Choose for a message of which more is known than its key.
+
+        A carrier that has said the number is not of its own is not asked again; who took the number's last message is
+        asked first; after each refusal for the moment it is the next one's turn, among those that are up when any is.
+        """
+        left = [n for n, carrier in enumerate(self.carriers) if carrier not in message.disowned_by]
+        left = left or list(range(len(self.carriers)))
+        usable = [n for n in left if self.carriers[n] in up] or left
+        names = [self.carriers[n] for n in usable]
+        first = names.index(message.home) if message.home in names else self._first(message.key, usable)
+        return names[(first + message.attempts) % len(names)]
+
+    def _first(self, key: int, usable: Sequence[int]) -> int:
+        """The place in `usable` of the carrier that comes first for a message."""
         if not self.weights:
-            return self.carriers[usable[0]]
+            return 0
         ends = list(accumulate(self.weights[n] for n in usable))
-        return self.carriers[usable[bisect(ends, _scatter(key) % ends[-1])]]
+        return bisect(ends, _scatter(key) % ends[-1])
 
     def among(self, known: Container[str]) -> "Plan":
         """The plan with only the carriers that are known; it may have none left."""
         kept = [n for n, carrier in enumerate(self.carriers) if carrier in known]
         weights = tuple(self.weights[n] for n in kept) if self.weights else ()
-        return Plan(tuple(self.carriers[n] for n in kept), weights)
+        return Plan(tuple(self.carriers[n] for n in kept), weights, self.hinted)
 
     def prefer(self, carrier: str) -> "Plan":
         """The plan with this carrier tried first; unchanged when it is not one of them."""
-        if carrier not in self.carriers:
+        if carrier not in self.carriers or len(self.carriers) == 1:
             return self
-        return Plan((carrier, *(other for other in self.carriers if other != carrier)))
+        return Plan((carrier, *(other for other in self.carriers if other != carrier)), hinted=True)
 
 
 class Router:

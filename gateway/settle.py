@@ -11,7 +11,9 @@ from config.settings import Events, OnUnknown
 from gateway import retry
 from gateway.message import Message, Part, PartState, State, derive, event, give_up, resend_unknown, untouched
 from gateway.retry import Action
+from gateway.routing import Plan
 from protocol.constants import MessageState, status_name
+from protocol.statuses import StatusClass, status_class
 from protocol.upstream import pack
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ _KINDS: Final = {
     State.REPORTED: "unknown",
 }
 """The event that tells of each state."""
+
+_TAKEN: Final = (State.SUBMITTED, State.DONE, State.DELIVERED)
+"""States in which the carrier has shown that the number is of its own."""
 
 _RECEIPTS: Final[dict[int | None, PartState]] = {
     MessageState.DELIVERED: PartState.DELIVERED,
@@ -58,6 +63,8 @@ class Settler:
             name: {status_number(status): kind for status, kind in carrier.statuses.items()}
             for name, carrier in settings.carriers.items()
         }
+        self._homes = settings.home_hold > 0
+        """Whether it is remembered who took a number's last message."""
         self._store = store
         self._lanes = lanes
         self._outstanding = outstanding
@@ -80,25 +87,25 @@ class Settler:
         """The carrier has not taken a part; what is done about it."""
         message = part.message
         part.note_answer(status, now)
-        action = retry.decide(status, self._statuses[message.carrier])
+        action = self._decide(part, status)
         if part.receipt:  # of another copy of the part; it says more
             return action
         part.status, part.at, part.state = status, now, PartState.WAITING
-        known = message.state is State.UNKNOWN and derive(message) is State.WAITING
-        first = message.state is State.SENDING or known  # of this round; the parts refused after it go along
+        first = message.state in (State.SENDING, State.UNKNOWN)  # of this round; the parts refused after it go along
         if action is Action.RETRY and message.attempts + first >= self._carriers[message.carrier].max_attempts:
             action = Action.REJECT
         if message.state is State.REPORTED:
             action = Action.REJECT  # the client was told that nothing more is sent
         if action is Action.REJECT:
             part.state = PartState.REJECTED
-            self._follow(message, now)
+        elif action is Action.ELSEWHERE:
+            self._disown(message)
         elif first and action is Action.RETRY:
             self._hold(message, now)
         elif first:
             message.due = message.expires_at
             self._lanes.put_back(message)
-        self._save(message)
+        self._follow(message, now)
         return action
 
     def unanswered(self, parts: Iterable[Part], now: float) -> None:
@@ -118,6 +125,8 @@ class Settler:
         It changes no message that has left memory: what has become of that on disk is not known here.
         """
         message = part.message
+        if part not in message.parts:  # of a copy that was refused since, so that the message has left this carrier
+            return
         current = self._outstanding.live.get(message.key) is message
         if current and not status and part.state in (PartState.UNKNOWN, PartState.WAITING):
             self.accepted(part, carrier_id, now)
@@ -185,6 +194,40 @@ class Settler:
         self._save(message)
         return True
 
+    def _decide(self, part: Part, status: int) -> Action:
+        carrier = part.message.carrier
+        own = self._statuses[carrier]
+        if status not in own and status_class(status) is StatusClass.VENDOR:
+            self.counts.carriers[carrier].undocumented += 1
+        return retry.decide(status, own, part.status)
+
+    def _disown(self, message: Message) -> None:
+        """The carrier says that the number is another's: nothing more of the message is written, see `_move_on`."""
+        if not message.final:
+            message.state, message.due = State.HELD, 0.0
+        if message.carrier not in message.disowned_by:
+            message.disowned_by += (message.carrier,)
+            self.counts.carriers[message.carrier].elsewhere += 1
+
+    def _move_on(self, message: Message, now: float) -> None:
+        """Its carrier has said that the number is another's, and answered for all parts: ask the next of the plan.
+
+        What the carrier has all the same, or may have, stays with it, and the message is rejected: it can't be whole.
+        """
+        others = (name for name in Plan.parse(message.plan).carriers if name in self._carriers)
+        if untouched(message) and any(name not in message.disowned_by for name in others):
+            # new ones: a late answer to an earlier copy of the old ones is about this carrier, not the next
+            message.parts = [Part(message, part.n, tries=part.tries) for part in message.parts]
+            message.due = message.expires_at
+            self._lanes.move(message)
+            return
+        refused = [part for part in message.parts if part.state is PartState.WAITING and part.status]
+        if refused:  # else it has taken an earlier copy of what it refused, and gets the rest
+            max(refused, key=lambda part: part.at).state = PartState.REJECTED
+        state = derive(message)
+        if state is not message.state:
+            self._enter(message, state, now)
+
     def _name(self, part: Part, carrier: str, carrier_id: str, now: float) -> dict[str, Any] | None:
         """Note what the carrier calls a part; the receipt that has come for it already, if one has."""
         if not carrier_id:
@@ -195,7 +238,9 @@ class Settler:
 
     def _follow(self, message: Message, now: float) -> None:
         state = derive(message)
-        if not message.final and state is not message.state and not _goes_on(message, state):
+        if state is State.WAITING and message.carrier in message.disowned_by and not message.final:
+            self._move_on(message, now)
+        elif not message.final and state is not message.state and not _goes_on(message, state):
             self._enter(message, state, now)
         self._save(message)
 
@@ -208,6 +253,8 @@ class Settler:
         message.state, message.due = state, 0.0
         if state is State.UNKNOWN:
             message.due = now + self._carriers[message.carrier].unknown_grace
+        if self._homes and state in _TAKEN and "," in message.plan:
+            self._store.remember_home(message.to, message.carrier)
         if state in _KINDS:
             self._tell(message, _KINDS[state], now)
         if state is State.SUBMITTED:
@@ -268,7 +315,8 @@ def _details(message: Message, kind: str) -> dict[str, Any]:
         receipt = {key: value for key, value in told.receipt.items() if key not in ("outcome", "about")}
         return {"receipt": receipt, "reason": receipt["state"]} if kind == "undelivered" else {"receipt": receipt}
     if kind == "rejected":
-        status = max(part.status for part in message.parts if part.state is PartState.REJECTED)
+        refused = (part for part in message.parts if part.state is PartState.REJECTED)
+        status = max(refused, key=lambda part: part.at).status
         return {"status": status, "status_name": status_name(status)}
     return {}
 

@@ -51,6 +51,7 @@ class Upkeep:
                 await self._count()
             if tick % FORGET_EVERY == 0:
                 await self._forget()
+                await self._forget_homes()
             if tick % FORGET_IDS_EVERY == 0:
                 await self._forget_ids()
 
@@ -73,6 +74,7 @@ class Upkeep:
     async def _count(self) -> None:
         core, accepted = self._core, self._core.counts.accepted
         core.waiting = dict(await core.store.count_waiting())
+        core.unknown = await core.store.count_unknown()
         core.accepted_then = accepted
 
     async def _forget(self) -> None:
@@ -84,6 +86,12 @@ class Upkeep:
             if following is None:
                 return
             after = following
+
+    async def _forget_homes(self) -> None:
+        limits, store = self._core.settings.gateway, self._core.store
+        oldest = self._core.clock() - self._core.settings.home_hold
+        while await store.forget_homes(oldest, limits.max_homes, PAGE):
+            await store.commit.wait()
 
     async def _forget_ids(self) -> None:
         store = self._core.store

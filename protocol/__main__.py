@@ -80,6 +80,12 @@ def _parameters() -> Iterator[str]:
     return _table("parameter, tag, value, section", rows)
 
 
+_UNLISTED: Final = {
+    StatusClass.ELSEWHERE: "None, unless a carrier is known to mean this by one.",
+    StatusClass.VENDOR: "Any status that is not in this list.",
+}
+
+
 def _statuses() -> Iterator[str]:
     yield "What to do about an error is not SMPP's to say; this is the default, which a carrier may need otherwise."
     for kind in StatusClass:
@@ -89,7 +95,7 @@ def _statuses() -> Iterator[str]:
             rows = ((f"`{status_name(each)}`", f"0x{each:08X}", status_text(each)) for each in known)
             yield from _table("status, value, meaning", rows)
         else:
-            yield "Any status that is not in this list."
+            yield _UNLISTED[kind]
 
 
 def _message_states() -> Iterator[str]:

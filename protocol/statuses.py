@@ -121,6 +121,7 @@ class StatusClass(Enum):
     SESSION = "the session is not what we think it is: nothing was accepted, bind again"
     BIND = "about the bind: to a bind, wait as long as this cause wants; to anything else, as transient"
     PERMANENT = "about the addresses, the fields or the account: it will be the same next time"
+    ELSEWHERE = "the number is not of this carrier's: ask another"
     PROTOCOL = "the peer could not read the PDU: once more at most"
     VENDOR = "of the SMSC's vendor, or known to nobody: as transient, unless the carrier says what it means"
 

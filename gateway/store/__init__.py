@@ -31,6 +31,9 @@ class Commit:
     events: list[tuple[str, int, bytes]] = field(default_factory=list)
     """(client, cursor, packed event)."""
     acknowledged: dict[str, int] = field(default_factory=dict)
+    homes: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """Who took a number's last message: number -> (carrier, Unix seconds)."""
+    forgotten_homes: list[tuple[str]] = field(default_factory=list)
     early: list[tuple[int, str, bytes, float]] = field(default_factory=list)
     """Receipts whose message is not known yet: (key, carrier, packed receipt, Unix seconds)."""
     matched: list[tuple[int]] = field(default_factory=list)
@@ -59,6 +62,8 @@ class Store(Protocol):
     """The highest cursor given to an event."""
     unacknowledged: dict[str, int]
     """Events on disk, by client."""
+    home_hold: float
+    """Seconds for which messages are told who took their number's last one (`Message.home`); 0: they are not."""
 
     @property
     def commit(self) -> Commit:
@@ -72,6 +77,9 @@ class Store(Protocol):
 
     def name_part(self, carrier: str, carrier_id: str, key: int, n: int) -> None:
         """Note what a carrier calls a part."""
+
+    def remember_home(self, number: str, carrier: str) -> None:
+        """Note who took a number's message."""
 
     def emit(self, client: str, packed: bytes) -> None:
         """Note an event for a client."""
@@ -129,6 +137,12 @@ class Store(Protocol):
 
     async def room(self) -> int:
         """Octets that can still be written. Raises: OSError: of the disk."""
+
+    async def forget_homes(self, before: float, most: int, limit: int) -> bool:
+        """Forget who took numbers' messages before a time, and beyond `most` the oldest; False when none is left so."""
+
+    async def count_unknown(self) -> int:
+        """Messages that are unknown and not decided yet."""
 
     async def count_waiting(self) -> list[tuple[int, int]]:
         """(lane number, waiting messages)."""

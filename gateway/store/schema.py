@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 SCHEMA: Final = """
 CREATE TABLE messages (
@@ -30,6 +30,7 @@ CREATE TABLE messages (
 CREATE UNIQUE INDEX ids ON messages (client, id);
 CREATE INDEX waiting ON messages (plan, lane, key) WHERE state = 2;
 CREATE INDEX sending ON messages (key) WHERE state = 4;
+CREATE INDEX unknown ON messages (key) WHERE state = 5;
 CREATE INDEX long ON messages (key) WHERE long AND state BETWEEN 4 AND 7;
 CREATE INDEX due ON messages (due, key) WHERE due IS NOT NULL;
 CREATE TABLE carrier_ids (
@@ -39,6 +40,8 @@ CREATE TABLE carrier_ids (
     n INTEGER NOT NULL,
     PRIMARY KEY (carrier, id, key, n)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE homes (number TEXT PRIMARY KEY, carrier TEXT NOT NULL, at REAL NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX homes_by_age ON homes (at);
 CREATE TABLE events (
     client TEXT NOT NULL,
     cursor INTEGER NOT NULL,

@@ -14,7 +14,7 @@ import trio
 
 from config.settings import OnUnknown
 from gateway.message import LANE_NUMBERS, Message, PartState, State, pack_body, pack_life, recover, unpack, unpack_life
-from gateway.store import Commit, Committed, Place
+from gateway.store import Commit, Committed, Place, homes
 from gateway.store import schema as sql
 
 T = TypeVar("T")
@@ -40,6 +40,7 @@ class SqliteStore:
         """The highest cursor given to an event."""
         self.unacknowledged: dict[str, int] = {}
         """Events on disk, by client."""
+        self.home_hold = 0.0
         self._last_key = 0
         self._write_limit = trio.CapacityLimiter(1)
         self._read_limit = trio.CapacityLimiter(1)
@@ -108,6 +109,10 @@ class SqliteStore:
         """Note what a carrier calls a part."""
         self.commit.ids.append((carrier, carrier_id, key, n))
 
+    def remember_home(self, number: str, carrier: str) -> None:
+        """Note who took a number's message."""
+        self.commit.homes[number] = carrier, self._clock()
+
     def emit(self, client: str, packed: bytes) -> None:
         """Note an event for a client."""
         self.newest_cursor = max(int(self._clock() * 1e6), self.newest_cursor + 1)
@@ -138,7 +143,7 @@ class SqliteStore:
         """Waiting messages of a lane with keys above `after`, oldest first."""
         query = f"SELECT {sql.COLUMNS} FROM messages WHERE state = 2 AND plan = ? AND lane = ? AND key > ?"
         query += " ORDER BY key LIMIT ?"
-        return [unpack(row) for row in await self._fetch(query, plan, lane, after, limit)]
+        return await self._at_home([unpack(row) for row in await self._fetch(query, plan, lane, after, limit)])
 
     async def queues(self) -> list[tuple[str, int]]:
         """The (plan, lane number) pairs that have waiting messages."""
@@ -147,7 +152,7 @@ class SqliteStore:
     async def due(self, now: float, after: tuple[float, int], limit: int) -> list[Message]:
         """Messages whose `due` has come, in order of (due, key), from above `after` on."""
         query = f"SELECT {sql.COLUMNS} FROM messages WHERE (due, key) > (?, ?) AND due <= ? ORDER BY due, key LIMIT ?"
-        return [unpack(row) for row in await self._fetch(query, *after, now, limit)]
+        return await self._at_home([unpack(row) for row in await self._fetch(query, *after, now, limit)])
 
     async def find_parts(self, carrier: str, message_ids: Sequence[str]) -> dict[str, list[tuple[Message, int]]]:
         """The parts that a carrier calls so, newest first: an id may be used again. Of very many, the newest."""
@@ -186,6 +191,20 @@ class SqliteStore:
         """Octets that can still be written: what the disk has left, and what is free in the database itself."""
         return await self._read(sql.room, self._path)
 
+    async def forget_homes(self, before: float, most: int, limit: int) -> bool:
+        """Forget who took numbers' messages before a time, and beyond `most` the oldest, so many at once.
+
+        Returns: whether there may be more of them.
+        """
+        rows = await self._read(homes.oldest, before, most, limit)
+        self.commit.forgotten_homes += rows
+        return bool(rows)
+
+    async def count_unknown(self) -> int:
+        """Messages that are unknown and not decided yet."""
+        rows = await self._fetch("SELECT count(*) FROM messages WHERE state = 5")
+        return int(rows[0][0])
+
     async def count_waiting(self) -> list[tuple[int, int]]:
         """(lane number, waiting messages)."""
         return await self._fetch(f"SELECT lane, count(*) FROM messages WHERE state = {State.WAITING:d} GROUP BY lane")
@@ -219,6 +238,13 @@ class SqliteStore:
         """The cursor up to which a client has acknowledged its events."""
         rows = await self._fetch("SELECT acknowledged FROM cursors WHERE client = ?", client)
         return int(rows[0][0]) if rows else 0
+
+    async def _at_home(self, messages: list[Message]) -> list[Message]:
+        """Tell messages who took their number's last one, where that may matter."""
+        numbers = homes.seek(messages) if self.home_hold else []
+        if numbers:
+            homes.settle_in(messages, await self._read(homes.find, numbers, self._clock() - self.home_hold))
+        return messages
 
     async def _fetch(self, query: str, *values: object) -> list[Any]:
         return await self._read(lambda connection: connection.execute(query, values).fetchall())
@@ -264,6 +290,7 @@ class SqliteStore:
         return {
             "added": [_row(message) for message in commit.added],
             "changed": [_life_row(message) for message in commit.changed.values()],
+            "numbers": homes.seek(commit.added) if self.home_hold else [],
             "leases": [(*queue, key) for queue, key in commit.leases.items()],
         }
 
@@ -273,6 +300,9 @@ class SqliteStore:
         connection.execute("BEGIN IMMEDIATE")
         if rows["added"] and sql.ADD.run(connection, rows["added"]) < len(rows["added"]):
             commit.duplicates = _find_duplicates(connection, commit.added)
+        if rows["numbers"]:
+            found = homes.find(connection, rows["numbers"], self._clock() - self.home_hold)
+            homes.settle_in(commit.added, found)
         sql.SAVE.run(connection, rows["changed"])
         sql.NAME.run(connection, commit.ids)
         sql.EMIT.run(connection, commit.events)
@@ -310,6 +340,7 @@ def _life_row(message: Message) -> tuple[Any, ...]:
 
 
 def _write_rare(connection: sqlite3.Connection, commit: Commit) -> None:
+    homes.write(connection, commit)
     sql.KEEP_EARLY.run(connection, commit.early)
     sql.FORGET_EARLY.run(connection, commit.matched)
     sql.FORGET_FRAGMENTS.run(connection, [place for place, kept in commit.fragments.items() if kept is None])

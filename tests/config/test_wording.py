@@ -129,7 +129,8 @@ PLANTS: list[tuple[Loc, object, str]] = [
             "binds": [{"host": "a", "system_id": "", "password": ""}],
             "statuses": {"RNONSENSE": "permanent", "0x400": "soft"},
         },
-        "carriers.upsilon.statuses.0x400: must be one of throttle, transient, session, permanent, is 'soft'\n"
+        "carriers.upsilon.statuses.0x400: must be one of throttle, transient, session, permanent, elsewhere, "
+        "is 'soft'\n"
         "carriers.upsilon.statuses.RNONSENSE: must be a command_status like RTHROTTLED, or a number of "
         "0x00000001..0xFFFFFFFF, is 'RNONSENSE'",
     ),

@@ -5,7 +5,7 @@ from typing import Any
 from config.wording import Loc
 from gateway.early import CHECKED_DIGITS, EarlyReceipts
 from gateway.lanes import Lanes
-from gateway.message import Message, PartState, State
+from gateway.message import Message, Part, PartState, State
 from gateway.metrics import CarrierCounts, Counts
 from gateway.outstanding import Outstanding
 from gateway.settle import Settler
@@ -28,7 +28,10 @@ class Desk:
         self.lanes.wake = {"alpha": lambda: None, "beta": lambda: None}
         self.store.leases, self.store.committed = self.lanes.leases, self._committed
         self.settler = Settler(settings(*plants), self.store, self.lanes, self.outstanding)
-        self.settler.counts, self.settler.chance = Counts(carriers={"alpha": CarrierCounts()}), lambda: 0.0
+        self.settler.counts, self.settler.chance = (
+            Counts(carriers={name: CarrierCounts() for name in ("alpha", "beta")}),
+            lambda: 0.0,
+        )
         self.early = self.settler.early = EarlyReceipts(settings(*plants).gateway, self.store, self.settler.counts)
         self.lanes.carrier_up("alpha")
 
@@ -38,12 +41,13 @@ class Desk:
         self.outstanding.live[key] = made
         return made
 
-    def take(self) -> list[Message]:
-        """Take what waits for alpha, and write its waiting parts."""
+    def take(self, carrier: str = "alpha") -> list[Message]:
+        """Take what waits for a carrier, and write its waiting parts."""
         self.store.flush()
-        taken = self.lanes.take("alpha", 100)
+        taken = self.lanes.take(carrier, 100)
         for each in taken:
-            each.state = State.SENDING
+            each.state, each.carrier = State.SENDING, carrier
+            each.parts = each.parts or [Part(each, n) for n in range(1, each.total + 1)]
             for part in each.parts:
                 if part.state is PartState.WAITING:
                     part.state = PartState.SENT

@@ -64,6 +64,8 @@ class FakeStore:
         self.unacknowledged: dict[str, int] = {}
         self.free = 2**40
         """Octets on the disk."""
+        self.home_hold = 0.0
+        self.homes: dict[str, str] = {}
         self.committed: Committed = lambda commit: None
         self.leases: Callable[[Commit], dict[tuple[str, int], int]] = lambda commit: {}
         self.disk: dict[int, tuple[Any, ...]] = {}
@@ -147,6 +149,10 @@ class FakeStore:
         """Note what a carrier calls a part."""
         self.commit.ids.append((carrier, carrier_id, key, n))
 
+    def remember_home(self, number: str, carrier: str) -> None:
+        """Note who took a number's message."""
+        self.homes[number] = carrier
+
     def emit(self, client: str, packed: bytes) -> None:
         """Note an event."""
         self.newest_cursor += 1
@@ -229,6 +235,11 @@ class FakeStore:
         await self._take_time()
         return self.free
 
+    async def count_unknown(self) -> int:
+        """Messages that are unknown."""
+        await self._take_time()
+        return sum(row[5] == State.UNKNOWN for row in self.disk.values())
+
     async def count_waiting(self) -> list[tuple[int, int]]:
         """(lane number, waiting messages)."""
         await self._take_time()
@@ -244,6 +255,10 @@ class FakeStore:
         raise NotImplementedError
 
     async def forget(self, before: float, after: int, limit: int) -> int | None:
+        """Nothing is forgotten here."""
+        raise NotImplementedError
+
+    async def forget_homes(self, before: float, most: int, limit: int) -> bool:
         """Nothing is forgotten here."""
         raise NotImplementedError
 

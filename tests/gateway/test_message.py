@@ -110,6 +110,7 @@ def messages(draw: st.DrawFn) -> Message:
     made.meta, made.operator = draw(META), draw(st.none() | TEXTS)
     made.tags, made.warnings = draw(st.none() | st.lists(TEXTS)), draw(st.none() | st.lists(TEXTS))
     made.state, made.carrier, made.attempts = draw(st.sampled_from(State)), draw(TEXTS), draw(st.integers(0, 1000))
+    made.disowned_by = tuple(draw(st.lists(TEXTS, max_size=2)))
     for part in made.parts:
         part.carrier_id, part.status, part.at = draw(TEXTS), draw(st.integers(0, 2**32 - 1)), draw(TIMES)
         part.receipt = draw(st.none() | st.just({"outcome": "DELIVERED", "state": "DELIVRD"}))
@@ -118,7 +119,7 @@ def messages(draw: st.DrawFn) -> Message:
     return made
 
 
-KEPT = [name for name in Message.__slots__ if name not in ("parts", "cut", "cut_for", "queued")]
+KEPT = [name for name in Message.__slots__ if name not in ("parts", "cut", "cut_for", "home", "queued")]
 KEPT_OF_PART = [name for name in Part.__slots__ if name != "message"]
 
 
@@ -140,11 +141,11 @@ def test_a_message_that_nothing_has_happened_to_has_no_life() -> None:
     made = message()
     back = unpack((*row(made)[:9], pack_body(made), None))
     assert (back.carrier, back.attempts, back.parts) == ("", 0, [])
-    assert unpack_life(None) == ("", 0, [], None)
+    assert unpack_life(None) == ("", 0, [], None, [])
 
 
 def test_a_part_written_before_tries_were_remembered_is_read_without_any() -> None:
-    life = pack(("alpha", 1, [(P.ACCEPTED, "A1", 0, NOW, None)], None))
+    life = pack(("alpha", 1, [(P.ACCEPTED, "A1", 0, NOW, None)], None, []))
     [part] = unpack((*row(message(1))[:10], life)).parts
     assert (part.state, part.carrier_id, part.at, part.tries) == (P.ACCEPTED, "A1", NOW, None)
 

@@ -127,6 +127,26 @@ async def test_the_window_and_the_backlog_are_seen_while_they_are_there(
     assert figure("waiting", lane="bulk") == 3
 
 
+async def test_what_is_unknown_is_counted_and_so_is_what_nobody_can_explain(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    changes = {"carriers.alpha.response_timeout": 5.0, "carriers.alpha.statuses": {"0x401": "elsewhere"}}
+    async with opened(tmp_path, changes) as house:
+        replies = iter([None, (0x400, b""), (0x401, b"")])
+        house.smsc.reply = lambda taken: next(replies, (0, b"1"))
+        caller = await house.greet()
+        house.start_binds()
+        await caller.submit(*(message(str(n)) for n in range(3)))
+        await trio.sleep(21.0)
+        figure = Figures(house)
+        [status] = await caller.look("status", "0")
+    assert (status["state"], status["parts"][0]["state"]) == ("unknown", "unknown")
+    assert figure("unknown") == 1
+    assert figure("parts_unknown_total", carrier="alpha") == 1
+    assert figure("refusals_undocumented_total", carrier="alpha") == 1
+    assert figure("messages_elsewhere_total", carrier="alpha") == 1
+
+
 def labels(text: str) -> Iterator[str]:
     return (value for _, pairs in samples(text) for _, value in pairs)
 

@@ -14,7 +14,8 @@ PERMANENT = {
     *(0x0C, 0x11, 0x13, 0x67, 0x100, 0x101),  # what has failed is no submit, or no carrier says this of one
     *range(0x103, 0x113),
 }
-PASSING = {0x08, 0x45, 0x64, 0xFE, 0xFF, 0x102, 0x02, 0x03}
+UNREAD = {0x02, 0x03}
+PASSING = {0x08, 0x45, 0x64, 0xFE, 0xFF, 0x102, *UNREAD}
 OF_THE_BIND = {0x05, 0x0D, 0x0E, 0x0F, 0x53}
 KNOWN = PERMANENT | PASSING | {0x04, 0x14, 0x58}
 
@@ -53,6 +54,20 @@ def test_a_carrier_may_mean_something_else() -> None:
     expected = [Action.REJECT, Action.PAUSE, Action.RETRY, Action.REBIND]
     assert [decide(status, own) for status in own] == expected
     assert decide(0x58, own) is Action.PAUSE
+
+
+@pytest.mark.parametrize("status", sorted(UNREAD), ids=hex)
+def test_what_the_peer_could_not_read_is_sent_once_more_and_then_rejected(status: int) -> None:
+    assert [decide(status, before=before) for before in (0, 0x08, 0x02, 0x03)] == [
+        *(Action.RETRY, Action.RETRY, Action.REJECT, Action.REJECT)
+    ]
+    assert decide(0x08, before=status) is Action.RETRY
+
+
+@given(st.integers(1, 0xFFFFFFFF))
+def test_no_status_sends_a_message_to_another_carrier_unless_its_own_is_known_for_it(status: int) -> None:
+    assert decide(status) is not Action.ELSEWHERE
+    assert decide(status, {status: StatusClass.ELSEWHERE}) is Action.ELSEWHERE
 
 
 @given(st.integers(1, 0xFFFFFFFF))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from config.settings import RouteSettings
 from gateway.routing import Plan, Router
 from protocol.constants import Lane
+from tests.gateway.fakes import message
 
 NAMES = st.text("abcXYZ019_-", min_size=1, max_size=8)
 WEIGHTS = st.integers(1, 1000)
@@ -83,11 +84,44 @@ def test_the_others_share_what_a_carrier_that_is_down_would_get() -> None:
     assert chosen["b"] == pytest.approx(2000, abs=80)
 
 
+def test_only_where_a_choice_is_left_to_us_it_matters_who_has_a_number() -> None:
+    chosen = Plan(("alpha", "beta"))
+    assert Plan.is_open(chosen.spelled)
+    assert Plan.is_open(Plan(("alpha", "beta"), (3, 1)).spelled)
+    assert not Plan.is_open(chosen.prefer("beta").spelled)
+    assert not Plan.is_open("alpha")
+
+
+@given(plans(), KEYS, st.sets(NAMES), st.data())
+def test_a_message_of_which_more_is_known_goes_where_it_may_be_taken(
+    plan: Plan, key: int, up: set[str], data: st.DataObject
+) -> None:
+    gone = tuple(data.draw(st.lists(st.sampled_from(plan.carriers), max_size=len(plan.carriers) - 1, unique=True)))
+    home = data.draw(st.sampled_from(("", *plan.carriers)))
+    left = [name for name in plan.carriers if name not in gone]
+    usable = [name for name in left if name in up] or left
+    made = message(key, disowned_by=gone, home=home)
+    turns = []
+    for made.attempts in range(len(usable)):
+        turns.append(plan.choose_again(made, up))
+    assert sorted(turns) == sorted(usable), "each that may be asked has its turn"
+    if home in usable:
+        assert turns[0] == home
+    elif not plan.weights:
+        assert turns[0] == usable[0]
+
+
+def test_when_all_have_disowned_a_number_it_still_has_a_carrier() -> None:
+    assert Plan(("a", "b")).choose_again(message(1, disowned_by=("a", "b")), {"b"}) == "b"
+
+
 @given(plans(), NAMES)
 def test_a_hint_puts_a_carrier_first_and_loses_none(plan: Plan, hint: str) -> None:
     preferred = plan.prefer(hint)
     assert set(preferred.carriers) == set(plan.carriers)
     assert preferred == plan if hint not in plan.carriers else preferred.carriers[0] == hint
+    assert Plan.parse(preferred.spelled) == preferred
+    assert preferred.hinted == (hint in plan.carriers and len(plan.carriers) > 1)
     rest = [name for name in plan.carriers if name != hint]
     assert [name for name in preferred.carriers if name != hint] == rest
 

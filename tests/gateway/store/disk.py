@@ -71,7 +71,9 @@ def plans(connection: sqlite3.Connection, statement: str) -> list[str]:
 
 def slow_steps(connection: sqlite3.Connection, statement: str) -> list[str]:
     """The steps of a statement that take longer the more is kept: reading a whole table, sorting for one page."""
-    scan = re.compile(r"SCAN (messages|m|carrier_ids|i|events|early|fragments)\b(?! USING INDEX sending)")
+    scan = re.compile(
+        r"SCAN (messages|m|carrier_ids|i|events|early|homes|fragments)\b(?! USING INDEX (sending|unknown))"
+    )
     paged = "LIMIT" in statement
     steps = plans(connection, statement)
     return [step for step in steps if scan.match(step) or (paged and "TEMP B-TREE" in step)]

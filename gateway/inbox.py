@@ -1,10 +1,13 @@
 """What the SMSC hands over one bind: read, kept on disk, and only then answered."""
 
+from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from math import inf
+from typing import TYPE_CHECKING, Final
 
 import trio
 
+from gateway.incoming import is_incoming
 from protocol.events import Requested
 from protocol.link import Link
 from protocol.operations import DataSm
@@ -14,6 +17,10 @@ from protocol.states import State
 
 if TYPE_CHECKING:
     from gateway.carrier import Carrier
+
+
+DOUBT_SECONDS: Final = 5.0
+"""When the peer was heard so long after an answer was written, the answer has arrived."""
 
 
 class Inbox:
@@ -29,6 +36,8 @@ class Inbox:
         """Read and not yet kept, with their sequence numbers."""
         self._keeping = 0
         """Deliveries that are being kept."""
+        self._written: deque[tuple[float, list[DeliverSm]]] = deque()
+        """Deliveries whose answers may not have arrived yet, with the time at which they were written."""
         self._delivered, self._kept = trio.Event(), trio.Event()
 
     @property
@@ -54,25 +63,48 @@ class Inbox:
         self._keeping = 0
 
     async def run(self, session: Session, link: Link) -> None:
-        """Answer deliveries once what they bring is on disk."""
-        while True:
-            while not self._deliveries:
-                self._delivered = trio.Event()
-                await self._delivered.wait()
-            batch, self._deliveries = self._deliveries, []
-            self._keeping = len(batch)
-            pdus, core = [pdu for pdu, _, _ in batch], self.carrier.core
-            try:
-                statuses = await self.carrier.deliveries.keep(pdus)
-            finally:
-                if session.state is State.CLOSED:
-                    core.incoming.unanswered(self.carrier.name, pdus, core.clock())
-            for (_, sequence_number, response), status in zip(batch, statuses, strict=True):
-                session.respond(sequence_number, response(), status)
-            self._keeping = 0
-            link.flush()
-            self._kept.set()
-            self._answered()
+        """Answer deliveries once what they bring is on disk; when the link ends, some may come again."""
+        try:
+            while True:
+                while not self._deliveries:
+                    self._delivered = trio.Event()
+                    with trio.move_on_after(DOUBT_SECONDS if self._written else inf):
+                        await self._delivered.wait()
+                    self._confirm(session)
+                await self._answer(session, link)
+        finally:
+            self._confirm(session)
+            core = self.carrier.core
+            for _, pdus in self._written:
+                core.incoming.unanswered(self.carrier.name, pdus, core.clock())
+            self._written.clear()
+
+    async def _answer(self, session: Session, link: Link) -> None:
+        batch, self._deliveries = self._deliveries, []
+        self._keeping = len(batch)
+        pdus, core = [pdu for pdu, _, _ in batch], self.carrier.core
+        try:
+            statuses = await self.carrier.deliveries.keep(pdus)
+        finally:
+            if session.state is State.CLOSED:
+                core.incoming.unanswered(self.carrier.name, pdus, core.clock())
+        for (_, sequence_number, response), status in zip(batch, statuses, strict=True):
+            session.respond(sequence_number, response(), status)
+        self._keeping = 0
+        link.flush()
+        incoming = [
+            pdu for pdu, status in zip(pdus, statuses, strict=True) if not status and is_incoming(pdu.esm_class)
+        ]
+        if incoming:
+            self._written.append((trio.current_time(), incoming))
+        self._kept.set()
+        self._answered()
+
+    def _confirm(self, session: Session) -> None:
+        """Forget the answers that have arrived: long after they were written the link still lived."""
+        core = self.carrier.core
+        while self._written and self._written[0][0] + DOUBT_SECONDS < session.heard_at:
+            core.incoming.answered(self.carrier.name, self._written.popleft()[1])
 
 
 def _delivery(pdu: Pdu) -> DeliverSm:

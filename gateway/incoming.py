@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from gateway.recipients import Recipients
+from gateway.repeats import Repeats
 from protocol import alphabets
 from protocol import receipt as receipts
 from protocol.constants import Coding, Status, Tag
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
     from protocol.pdu import DeliverSm
     from protocol.text import Profile
 
-REDELIVERY_SECONDS: Final = 600.0
-"""How long a delivery that was kept and not answered for is recognised when it comes again."""
-MAX_UNANSWERED: Final = 10_000
-"""Such deliveries remembered; the oldest is forgotten first."""
 WARN_SECONDS: Final = 60.0
 """Between two warnings of one carrier's messages that nobody takes."""
 _DIGEST_OCTETS: Final = 16
@@ -63,12 +60,12 @@ class Incoming:
     The event of a message: `from` and `to` as the carrier spells them, `text`, or `data` when the octets can't be read
     by their data_coding; `parts`: how many came; `missing`, when some did not come in time: how many.
 
-    A delivery whose answer could not be sent, because the connection was gone by then, comes again, and is not told
-    again: it is recognised by a digest of the carrier, both numbers, and all octets, header included. Only such
-    deliveries are remembered, once for each time that they are expected: two answered "1" from one handset are two
-    messages. What this can't tell: an answer that was written and got lost on its way, and a restart of ours in
-    between, let a message be told twice; and when the SMSC does not deliver again after all, the next message that is
-    the same octet for octet, if it comes within REDELIVERY_SECONDS, is taken for it and not told.
+    A delivery whose answer may not have arrived, because the connection or the gateway was gone at that moment, comes
+    again, and is not told again: it is recognised by a digest of the carrier, both numbers, and all octets, header
+    included, on disk with what it brought. Only such deliveries are remembered, once for each time that they are
+    expected: two answered "1" from one handset are two messages. What this can't tell: when the SMSC does not deliver
+    again after all, the next message that is the same octet for octet, if it comes within REDELIVERY_SECONDS, is taken
+    for it and not told; and what comes again later than that, or with other octets, is told twice.
     """
 
     def __init__(
@@ -85,7 +82,8 @@ class Incoming:
         self._bounds = bounds
         self._codings = {name: profile.data_codings for name, profile in profiles.items()}
         self._joiner = Joiner[bytes](gateway.join_timeout, gateway.max_fragments)
-        self._unanswered = _Expected()
+        self.repeats = Repeats(store)
+        """What was kept and may come again."""
         self._recipients = Recipients(settings)
         self._warned: dict[str, float] = {}
 
@@ -104,14 +102,21 @@ class Incoming:
         behind = self._bounds.clients_behind()
         return [self._take(carrier, pdu, now, behind) if is_incoming(pdu.esm_class) else 0 for pdu in deliveries]
 
-    def unanswered(self, carrier: str, deliveries: Iterable["DeliverSm"], now: float) -> None:
-        """Remember messages from handsets that could not be answered: they will come again."""
+    def answered(self, carrier: str, deliveries: Iterable["DeliverSm"]) -> None:
+        """Forget deliveries whose answers have arrived: what is the same octet for octet is another message."""
         for pdu in deliveries:
             if is_incoming(pdu.esm_class):
-                self._unanswered.add(_digest(carrier, pdu), now)
+                self.repeats.settle(_digest(carrier, pdu))
+
+    def unanswered(self, carrier: str, deliveries: Iterable["DeliverSm"], now: float) -> None:
+        """Expect deliveries whose answers may not have arrived to come again, if they were kept."""
+        for pdu in deliveries:
+            if is_incoming(pdu.esm_class):
+                self.repeats.expect(_digest(carrier, pdu), now)
 
     def expire(self, now: float) -> None:
         """Tell of messages whose other parts have not come in time, as far as they came."""
+        self.repeats.expire(now)
         for given_up in self._joiner.expire(now):
             way, came = given_up.key, given_up.fragments
             assert isinstance(way, _Way)
@@ -126,11 +131,13 @@ class Incoming:
             counts.incoming_unrouted += 1
             self._warn(carrier, now)
             return Status.RX_R_APPN
-        if self._unanswered and self._unanswered.take(_digest(carrier, pdu), now):
+        digest = _digest(carrier, pdu)
+        if self.repeats.take(digest, now):
             return Status.ROK
         if client in behind:
             counts.deferred += 1
             return Status.RX_T_APPN
+        self.repeats.note(digest)
         concat, body = self._read(carrier, pdu)
         width = concat.width if concat else 0
         way = _Way(client, carrier, pdu.source_addr, pdu.destination_addr, pdu.data_coding, width)
@@ -181,32 +188,6 @@ class Incoming:
             self._warned[carrier] = now
             reason = "no [[incoming]] fits, and no client has the number that a handset wrote to among its senders"
             _log.warning("incoming_unrouted", carrier=carrier, reason=reason)
-
-
-class _Expected:
-    """Digests of deliveries that will come again, with how many times each, and since when."""
-
-    def __init__(self) -> None:
-        self._digests: dict[bytes, tuple[int, float]] = {}
-
-    def __len__(self) -> int:
-        return len(self._digests)
-
-    def add(self, digest: bytes, now: float) -> None:
-        """Expect it once more."""
-        times, _ = self._digests.pop(digest, (0, now))
-        self._digests[digest] = times + 1, now
-        if len(self._digests) > MAX_UNANSWERED:
-            del self._digests[next(iter(self._digests))]
-
-    def take(self, digest: bytes, now: float) -> bool:
-        """Whether it was expected; it is, then, once less."""
-        times, since = self._digests.pop(digest, (0, -inf))
-        if now - since >= REDELIVERY_SECONDS:
-            return False
-        if times > 1:
-            self._digests[digest] = times - 1, since
-        return True
 
 
 def is_incoming(esm_class: int) -> bool:

@@ -32,6 +32,7 @@ class Upkeep:
         self._core.early.load(await self._core.store.early())
         self._core.incoming.load(await self._core.store.fragments())
         now = self._core.clock()
+        self._core.incoming.repeats.load(await self._core.store.repeats(), now)
         for sender, number, reference in await self._core.store.references(REFERENCES):
             self._core.references.note(sender, number, reference, now)
         await self._count()

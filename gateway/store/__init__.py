@@ -40,6 +40,8 @@ class Commit:
     """Keys of early receipts that have found their message, or were given up."""
     fragments: dict[Place, tuple[bytes, float] | None] = field(default_factory=dict)
     """Parts of handsets' messages that are not complete: (body, Unix seconds); None: it is to be forgotten."""
+    repeats: dict[int, bytes | None] = field(default_factory=dict)
+    """Digests of deliveries that may come again, by key; None: it is to be forgotten."""
     leases: dict[tuple[str, int], int] = field(default_factory=dict)
     """(plan, lane number) -> highest key that may be handed to a carrier."""
     let_go: dict[str, int] = field(default_factory=dict)
@@ -99,6 +101,12 @@ class Store(Protocol):
     def forget_fragments(self, places: Iterable[Place]) -> None:
         """Note that parts of handsets' messages are no longer needed."""
 
+    def keep_repeat(self, key: int, digest: bytes) -> None:
+        """Note a delivery that may come again, under a new key."""
+
+    def forget_repeat(self, key: int) -> None:
+        """Note that a delivery will not come again."""
+
     async def waiting(self, plan: str, lane: int, after: int, limit: int) -> list[Message]:
         """Waiting messages of a lane with keys above `after`, oldest first."""
 
@@ -122,6 +130,9 @@ class Store(Protocol):
 
     async def fragments(self) -> list[tuple[Any, ...]]:
         """The parts of handsets' messages, oldest first: rows of a place, a body, and its time."""
+
+    async def repeats(self) -> list[tuple[int, bytes]]:
+        """The digests of deliveries that may come again, in order of their keys."""
 
     async def acknowledged(self, client: str) -> int:
         """The cursor up to which a client has acknowledged its events."""

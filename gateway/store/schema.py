@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final
 
-VERSION: Final = 4
+VERSION: Final = 5
 
 SCHEMA: Final = """
 CREATE TABLE messages (
@@ -69,6 +69,7 @@ CREATE TABLE fragments (
     at REAL NOT NULL,
     PRIMARY KEY (client, carrier, source, destination, data_coding, width, reference, total, number)
 ) STRICT;
+CREATE TABLE repeats (key INTEGER PRIMARY KEY, digest BLOB NOT NULL) STRICT;
 CREATE TABLE leases (
     plan TEXT NOT NULL,
     lane INTEGER NOT NULL,
@@ -152,6 +153,8 @@ FORGET_FRAGMENTS: Final = Rows(  # joined so that the index is used: it is not f
     "AND f.data_coding = v.column5 AND f.width = v.column6 AND f.reference = v.column7 AND f.total = v.column8 "
     "AND f.number = v.column9)",
 )
+KEEP_REPEATS: Final = Rows("INSERT INTO repeats VALUES", 2)
+FORGET_REPEATS: Final = Rows("DELETE FROM repeats WHERE key IN (VALUES", 1, ")")
 FIND_PARTS: Final = Rows(
     f"WITH w(carrier) AS (VALUES (?)) SELECT i.id, i.n, {', '.join('m.' + name for name in COLUMNS.split(', '))} "
     "FROM w CROSS JOIN (VALUES",

@@ -139,6 +139,14 @@ class SqliteStore:
         """Note that parts of handsets' messages are no longer needed."""
         self.commit.fragments.update(dict.fromkeys(places))
 
+    def keep_repeat(self, key: int, digest: bytes) -> None:
+        """Note a delivery that may come again, under a new key."""
+        self.commit.repeats[key] = digest
+
+    def forget_repeat(self, key: int) -> None:
+        """Note that a delivery will not come again."""
+        self.commit.repeats[key] = None
+
     async def waiting(self, plan: str, lane: int, after: int, limit: int) -> list[Message]:
         """Waiting messages of a lane with keys above `after`, oldest first."""
         query = f"SELECT {sql.COLUMNS} FROM messages WHERE state = 2 AND plan = ? AND lane = ? AND key > ?"
@@ -233,6 +241,10 @@ class SqliteStore:
             if key < oldest:
                 self.commit.forgotten_ids.setdefault(carrier, []).append((id_,))
         return (rows[-1][0], rows[-1][1]) if len(rows) == limit else None
+
+    async def repeats(self) -> list[tuple[int, bytes]]:
+        """The digests of deliveries that may come again, in order of their keys."""
+        return await self._fetch("SELECT key, digest FROM repeats ORDER BY key")
 
     async def acknowledged(self, client: str) -> int:
         """The cursor up to which a client has acknowledged its events."""
@@ -345,6 +357,8 @@ def _write_rare(connection: sqlite3.Connection, commit: Commit) -> None:
     sql.FORGET_EARLY.run(connection, commit.matched)
     sql.FORGET_FRAGMENTS.run(connection, [place for place, kept in commit.fragments.items() if kept is None])
     sql.KEEP_FRAGMENTS.run(connection, [(*place, *kept) for place, kept in commit.fragments.items() if kept])
+    sql.FORGET_REPEATS.run(connection, [(key,) for key, digest in commit.repeats.items() if digest is None])
+    sql.KEEP_REPEATS.run(connection, [(key, digest) for key, digest in commit.repeats.items() if digest])
     for client, cursor in commit.acknowledged.items():
         connection.execute(sql.ACKNOWLEDGE, (client, cursor))
         gone = connection.execute("DELETE FROM events WHERE client = ? AND cursor <= ?", (client, cursor))

@@ -72,6 +72,7 @@ class FakeStore:
         self.leased: dict[tuple[str, int], int] = {}
         self.names: dict[tuple[str, str], list[tuple[int, int]]] = {}
         self.early_rows: dict[int, tuple[str, bytes, float]] = {}
+        self.repeat_rows: dict[int, bytes] = {}
         self.fragment_rows: dict[Place, tuple[bytes, float]] = {}
         self.told: list[dict[str, Any]] = []
         """All events, noted or flushed, unpacked."""
@@ -111,6 +112,10 @@ class FakeStore:
         self.early_rows.update({key: (carrier, packed, at) for key, carrier, packed, at in commit.early})
         for (key,) in commit.matched:
             self.early_rows.pop(key, None)
+        for key, digest in commit.repeats.items():
+            self.repeat_rows.pop(key, None)
+            if digest:
+                self.repeat_rows[key] = digest
         for place, kept in commit.fragments.items():
             self.fragment_rows.pop(place, None)
             if kept:
@@ -179,6 +184,14 @@ class FakeStore:
         """Note that parts of handsets' messages are no longer needed."""
         self.commit.fragments.update(dict.fromkeys(places))
 
+    def keep_repeat(self, key: int, digest: bytes) -> None:
+        """Note a delivery that may come again."""
+        self.commit.repeats[key] = digest
+
+    def forget_repeat(self, key: int) -> None:
+        """Note that a delivery will not come again."""
+        self.commit.repeats[key] = None
+
     async def waiting(self, plan: str, lane: int, after: int, limit: int) -> list[Message]:
         """Waiting messages of a lane, as they were on disk when the read began, or ended."""
         if self.late:
@@ -229,6 +242,11 @@ class FakeStore:
         found = [unpack(row) for row in self.disk.values() if State.SENDING <= row[5] <= State.REPORTED]
         long = [(each.sender, each.to, each.reference) for each in found if each.reference is not None]
         return long[-limit:]
+
+    async def repeats(self) -> list[tuple[int, bytes]]:
+        """The digests of deliveries that may come again."""
+        await self._take_time()
+        return sorted(self.repeat_rows.items())
 
     async def room(self) -> int:
         """Octets that can still be written."""

@@ -56,6 +56,7 @@ class Room:
         other = Room(*self._plants, store=self.store)
         rows = [(*place, *kept) for place, kept in self.store.fragment_rows.items()]
         other.incoming.load(sorted(rows, key=lambda row: row[-1]))
+        other.incoming.repeats.load(sorted(self.store.repeat_rows.items()), NOW)
         return other
 
     @property

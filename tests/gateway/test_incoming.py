@@ -212,6 +212,7 @@ def test_a_part_that_comes_too_late_is_not_added_to_what_is_told_already() -> No
     room.take(parts[0])
     room.take(parts[1], at=NOW + 300)
     assert [(event["parts"], event["missing"]) for event in room.store.told] == [(1, 2)]
+    room.incoming.answered("alpha", parts)
     room.restart().take(parts[0], parts[2], at=NOW + 301)
     assert room.told == ["あ" * 67, "あ" * 201]
     assert room.fragments == 0

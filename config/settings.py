@@ -42,6 +42,7 @@ __all__ = [
     "Events",
     "GatewaySettings",
     "IncomingSettings",
+    "LaneShares",
     "OnUnknown",
     "ProfileSettings",
     "RouteSettings",
@@ -69,12 +70,39 @@ ON_UNKNOWN: Final[Mapping[Lane, OnUnknown]] = MappingProxyType(
 )
 """What a message that does not say gets, by its lane."""
 
+MAX_LANE_SHARES: Final = 50
+"""Percent of a carrier's parts that the lower lanes may be promised: the upper ones keep as much at least."""
+
 
 class Events(StrEnum):
     """Which events a client gets: all, or those that end a message, unknown, and incoming."""
 
     ALL = "all"
     FINAL = "final"
+
+
+class LaneShares(Table):
+    """The least that each lower lane gets of a carrier's parts while it waits, in percent; together 50 at most."""
+
+    urgent: Annotated[int, between(1, 30)] = 10
+    """Percent for urgent, 1..30."""
+    normal: Annotated[int, between(1, 30)] = 5
+    """Percent for normal, 1..30."""
+    bulk: Annotated[int, between(1, 30)] = 2
+    """Percent for bulk, 1..30."""
+
+    @field_validator("bulk")
+    @classmethod
+    def _check_sum(cls, value: int, validation: ValidationInfo) -> int:
+        together = value + sum(validation.data.values())
+        if together > MAX_LANE_SHARES:
+            raise conflict(f"makes the shares {together} together; {MAX_LANE_SHARES} are allowed")
+        return value
+
+    @property
+    def fractions(self) -> tuple[float, float, float]:
+        """The shares as 0..1, upper lanes first."""
+        return self.urgent / 100, self.normal / 100, self.bulk / 100
 
 
 class GatewaySettings(Table):
@@ -99,6 +127,8 @@ class GatewaySettings(Table):
     carriers deliver waits with them. It is the room for what is still to be told of what was accepted before."""
     lane_window: Messages = 2000
     """Messages of one lane of one carrier held in memory, 1..1000000; the rest waits on disk."""
+    lane_shares: LaneShares = LaneShares()
+    """The least that each lane below otp gets of a carrier's parts while it waits, in percent."""
     outstanding: Messages = 50_000
     """Messages kept in memory while a receipt is awaited, 1..1000000; older ones are read from disk."""
     commit_batch: Messages = 2000

@@ -60,7 +60,7 @@ def build(
 ) -> Core:
     """Make the shared pieces and join them up; nothing runs yet."""
     outstanding = Outstanding(settings.gateway.outstanding)
-    lanes = Lanes(store, settings.gateway.lane_window, outstanding, settings.carriers)
+    lanes = Lanes(store, settings.gateway, outstanding, settings.carriers)
     counts = Counts(carriers={name: CarrierCounts() for name in settings.carriers})
     store.home_hold = settings.home_hold
     settler = Settler(settings, store, lanes, outstanding)

@@ -12,7 +12,7 @@ backlog nor an outage casts doubt on what was never sent.
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 import trio
@@ -21,16 +21,16 @@ from gateway.message import LANE_NUMBERS, LANES, Message, State, untouched
 from gateway.outstanding import Outstanding
 from gateway.routing import Plan
 from gateway.store import Commit, Store
+from gateway.turns import Turns
 from protocol.constants import Lane
+
+if TYPE_CHECKING:
+    from config.settings import GatewaySettings
 
 _log = structlog.get_logger()
 
 LEASE_AHEAD: Final = 500
 """Messages of a lane that may be handed out between two commits, and so may be doubted after a crash."""
-
-
-MAX_PASSED: Final = 50
-"""Parts of upper lanes that go before one message of a lane that waits."""
 
 
 @dataclass(slots=True)
@@ -54,14 +54,16 @@ class Feed:
 class Lanes:
     """All lanes. `outstanding` knows every message that is in memory, so that none is there twice."""
 
-    def __init__(self, store: Store, window: int, outstanding: Outstanding, carriers: Iterable[str]) -> None:
+    def __init__(
+        self, store: Store, settings: "GatewaySettings", outstanding: Outstanding, carriers: Iterable[str]
+    ) -> None:
         self.up: set[str] = set()
         """Carriers with a bound bind."""
         self.wake: dict[str, Callable[[], None]] = {}
         """Called, by carrier, when there may be something to take."""
         self._store = store
-        self._window = window
-        self._low = window // 2
+        self._window = settings.lane_window
+        self._low = self._window // 2
         """Messages in the window at which it is filled up again."""
         self._outstanding = outstanding
         self._live = outstanding.live
@@ -71,8 +73,7 @@ class Lanes:
         self._ready: Final[dict[str, tuple[deque[Message], ...]]] = {
             carrier: tuple(deque[Message]() for _ in Lane) for carrier in carriers
         }
-        self._passed = {carrier: [0] * len(Lane) for carrier in self._ready}
-        """By carrier and lane: parts of upper lanes that went while the lane waited."""
+        self._turns = {carrier: Turns(settings.lane_shares.fractions) for carrier in self._ready}
         self._hungry = trio.Event()
 
     def waiting(self, carrier: str) -> int:
@@ -126,30 +127,39 @@ class Lanes:
     def take(self, carrier: str, parts: int) -> list[Message]:
         """Take messages for a carrier until they have so many parts; the last may have more.
 
-        Upper lanes go first, but a lane that was passed over by MAX_PASSED parts has one message go before them: so the
-        lowest keeps moving, and what is urgent never waits for more than a message of each lower lane.
+        Upper lanes go first, yet each lane that waits gets its share, see `Turns`.
         """
         taken: list[Message] = []
-        passed = self._passed[carrier]
         waiting = [number for number, lane in enumerate(self._ready[carrier]) if lane]
-        for number in waiting[1:]:
-            if passed[number] >= MAX_PASSED and parts > 0:
-                parts = self._take_from(carrier, number, 1, taken) + parts - 1
-                passed[number] = 0
-        for number in waiting:
-            wanted = parts
+        if len(waiting) > 1:
+            parts = self._take_turns(carrier, waiting, parts, taken)
+        for number in waiting:  # what some leave, others may have
             if parts > 0:
-                parts = self._take_from(carrier, number, parts, taken)
-            if parts < wanted:
-                passed[number] = 0
-                for lower in waiting:
-                    passed[lower] += (wanted - parts) * (lower > number)
+                parts -= self._take_from(carrier, number, parts, taken)
         return taken
 
+    def _take_turns(self, carrier: str, waiting: list[int], parts: int, taken: list[Message]) -> int:
+        """Take messages of several lanes, each as its turn comes; returns how many parts are still wanted."""
+        turns = self._turns[carrier]
+        for number in waiting[1:]:
+            if parts > 0 and turns.opens(number):
+                parts -= self._take_turn(carrier, number, 1, taken, waiting)
+        if parts > 0:
+            for number, reserved in zip(waiting, turns.reserve(waiting, parts), strict=True):
+                if parts > reserved:
+                    parts -= self._take_turn(carrier, number, parts - reserved, taken, waiting)
+        return parts
+
+    def _take_turn(self, carrier: str, number: int, parts: int, taken: list[Message], waiting: list[int]) -> int:
+        got = self._take_from(carrier, number, parts, taken)
+        if got:
+            self._turns[carrier].took(number, got, taken[-1].total, waiting)
+        return got
+
     def _take_from(self, carrier: str, number: int, parts: int, taken: list[Message]) -> int:
-        """Take messages of one lane; returns how many parts are still wanted, below 0 when the last has more."""
-        lane = self._ready[carrier][number]
-        while lane and parts > 0:
+        """Take messages of one lane until they have so many parts; returns how many they have."""
+        lane, left = self._ready[carrier][number], parts
+        while lane and left > 0:
             message = lane[0]
             feed = self._feeds[message.plan, number]
             if message.key > feed.lease:
@@ -159,11 +169,11 @@ class Lanes:
             message.queued = False
             feed.held -= 1
             if message.state is State.WAITING:
-                parts -= message.total
+                left -= message.total
                 taken.append(message)
             if feed.behind and feed.held <= self._low:
                 self._hungry.set()
-        return parts
+        return parts - left
 
     def carrier_up(self, carrier: str) -> None:
         """Note that a carrier has a bound bind: what waits may move to it."""

@@ -15,6 +15,7 @@ from config.settings import (
     Events,
     GatewaySettings,
     IncomingSettings,
+    LaneShares,
     OnUnknown,
     ProfileSettings,
     RouteSettings,
@@ -29,6 +30,7 @@ from tests.config.documents import plant, right
 TABLES: tuple[type[BaseModel], ...] = (
     Settings,
     GatewaySettings,
+    LaneShares,
     UpstreamSettings,
     UpstreamTls,
     WebSettings,
@@ -41,6 +43,7 @@ TABLES: tuple[type[BaseModel], ...] = (
 )
 PLACES: dict[type[BaseModel], tuple[str | int, ...]] = {
     GatewaySettings: ("gateway",),
+    LaneShares: ("gateway", "lane_shares"),
     UpstreamSettings: ("upstream",),
     CarrierSettings: ("carriers", "alpha"),
     BindSettings: ("carriers", "alpha", "binds", 0),
@@ -208,3 +211,9 @@ def test_settings_made_from_tables_stay_as_they_are() -> None:
     whole = Settings.model_validate(tree())
     again = Settings(web=whole.web, clients=whole.clients, carriers=whole.carriers, routes=whole.routes)
     assert again == whole
+
+
+def test_the_lower_lanes_are_promised_half_of_the_parts_at_most() -> None:
+    assert LaneShares(urgent=30, normal=10, bulk=10).fractions == (0.3, 0.1, 0.1)
+    with pytest.raises(ValidationError, match="makes the shares 51 together; 50 are allowed"):
+        LaneShares(urgent=30, normal=10, bulk=11)

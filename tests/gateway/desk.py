@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from config.settings import GatewaySettings
 from config.wording import Loc
 from gateway.early import CHECKED_DIGITS, EarlyReceipts
 from gateway.lanes import Lanes
@@ -24,7 +25,7 @@ class Desk:
     def __init__(self, *plants: tuple[Loc, object], outstanding: int = 100) -> None:
         self.store = FakeStore()
         self.outstanding = Outstanding(outstanding)
-        self.lanes = Lanes(self.store, 100, self.outstanding, ("alpha", "beta"))
+        self.lanes = Lanes(self.store, GatewaySettings(lane_window=100), self.outstanding, ("alpha", "beta"))
         self.lanes.wake = {"alpha": lambda: None, "beta": lambda: None}
         self.store.leases, self.store.committed = self.lanes.leases, self._committed
         self.settler = Settler(settings(*plants), self.store, self.lanes, self.outstanding)

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import pairwise
 
 import pytest
 import trio
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
 from gateway import lanes
-from gateway.lanes import MAX_PASSED
 from gateway.message import LANE_NUMBERS, Part, PartState, State
 from protocol.constants import Lane
 from tests.gateway.fakes import message
@@ -115,38 +113,6 @@ async def test_upper_lanes_go_first() -> None:
             await world.do_add(1, lane, 0)
         await rest(world)
         assert [each.lane for each in world.take("alpha", 100)] == list(Lane)
-
-
-@pytest.mark.parametrize("step", [1, 7, 40])
-async def test_a_lower_lane_moves_on_however_much_waits_above_it(step: int) -> None:
-    async with a_world(400, up=CARRIERS) as world:
-        await rest(world)
-        await world.do_add(300, 0, 0)
-        await world.do_add(20, 3, 0)
-        await rest(world)
-        lanes: list[Lane] = []
-        while len(lanes) < 250:
-            lanes += [each.lane for each in world.take("alpha", step)]
-            await rest(world)
-        low = [place for place, lane in enumerate(lanes) if lane is Lane.BULK]
-        assert low[0] <= MAX_PASSED + step
-        assert max(later - earlier for earlier, later in pairwise(low)) <= MAX_PASSED + step + 1
-        assert len(low) <= 1 + len(lanes) // (MAX_PASSED // 3)
-
-
-async def test_what_is_urgent_waits_for_one_message_of_each_lower_lane_at_most() -> None:
-    async with a_world(400, up=CARRIERS) as world:
-        await rest(world)
-        await world.do_add(200, 3, 0)
-        await world.do_add(200, 2, 0)
-        await rest(world)
-        for _ in range(30):
-            world.take("alpha", 5)
-            await rest(world)
-        await world.do_add(1, 0, 0)
-        await rest(world)
-        first = [each.lane for each in world.take("alpha", 10)]
-        assert Lane.OTP in first[:4]
 
 
 @pytest.mark.parametrize(

@@ -228,6 +228,7 @@ BodyCodingName: TypeAlias = Annotated[Coding, _lax, AfterValidator(_check_body_c
 DataCodingKey: TypeAlias = Annotated[str, AfterValidator(_check_data_coding)]
 """TOML's keys are texts: a number of 0..255 spelled as 8 or 0x08."""
 FinalStateName: TypeAlias = Literal["accepted", "unknown"]
+ValidityName: TypeAlias = Literal["absolute", "relative", "none"]
 FoldName: TypeAlias = Annotated[Fold, _lax]
 ConcatenationName: TypeAlias = Annotated[Concatenation, _lax]
 IdFormName: TypeAlias = Annotated[IdForm, _lax]

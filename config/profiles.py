@@ -18,6 +18,7 @@ from config.fields import (
     FoldName,
     IdFormName,
     Table,
+    ValidityName,
     between,
     conflict,
 )
@@ -70,6 +71,8 @@ class ProfileSettings(Table):
     """UTF-16 units of the longest text that short_charset is about, 1..670."""
     folds: Annotated[tuple[FoldName, ...], Field(strict=False)] = ()
     """What may be written in the place of a character that this carrier garbles; the names are in the sample."""
+    validity: ValidityName = "absolute"
+    """How a message's expires_at is told in validity_period: absolute (in UTC), relative (the time left), or none."""
     message_id: IdFormName = IdForm.AUTO
     """How receipts spell the message_id of submit_sm_resp: auto, same, hex_to_dec, dec_to_hex."""
     final_states: Annotated[tuple[FinalStateName, ...], Field(strict=False)] = ()

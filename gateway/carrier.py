@@ -32,6 +32,9 @@ class Carrier:
         self.bound = 0
         """Binds that are up and may submit."""
         self._profile = core.profiles[name]
+        self._validity = core.settings.profile_of(name).validity
+        self.least_left = 1.0 if self._validity == "relative" else 0.0
+        """Seconds a message must still have to be begun with: less can't be written."""
         self._bits = 8 if self._profile.concatenation is Concatenation.UDH8 else 16
 
     def bind_up(self) -> None:
@@ -53,9 +56,9 @@ class Carrier:
         Raises: TextError: this carrier's profile can't carry it.
         """
         made = message.cut
-        if made is None or message.cut_for != self.name:
+        if made is None or message.cut_for is not self._profile:
             made = message.cut = cut(message.text, self._profile)
-            message.cut_for = self.name
+            message.cut_for = self._profile
         if len(made.pieces) > 1 and message.reference is None:
             message.reference = self.core.references.take(message.sender, message.to, self._bits, self.core.clock())
         if len(message.parts) != len(made.pieces):
@@ -90,7 +93,7 @@ class Carrier:
             0,
             0,
             b"",
-            times.absolute(message.expires_at).encode("ascii") if message.expires_at else b"",
+            self._validity_period(message.expires_at) if message.expires_at else b"",
             1 if message.receipt else 0,
             0,
             user.data_coding,
@@ -98,6 +101,18 @@ class Carrier:
             user.short_message,
             user.tlvs,
         )
+
+    def _validity_period(self, expires_at: float) -> bytes:
+        """When the SMSC is to give a part up (SMPP 3.4, 5.2.16, 7.1.1); b"": as long as it likes.
+
+        A relative time is what is left now, in whole seconds: 1 at least, which is the least that can be written.
+        """
+        if self._validity == "none":
+            return b""
+        if self._validity == "relative":
+            left = min(expires_at - self.core.clock(), times.MAX_RELATIVE_SECONDS)
+            return times.relative(max(left, 1.0)).encode("ascii")
+        return times.absolute(expires_at).encode("ascii")
 
 
 def _source(sender: str, bind: "BindSettings") -> tuple[int, int, bytes]:

@@ -66,12 +66,21 @@ def build(
     settler = Settler(settings, store, lanes, outstanding)
     early = settler.early = EarlyReceipts(settings.gateway, store, counts)
     settler.counts, settler.chance = counts, chance
-    profiles = {name: text_profile(settings, name) for name in settings.carriers}
+    profiles = _profiles(settings)
     bounds = Bounds(settings.gateway, store)
     incoming, router = Incoming(settings, store, counts, profiles, bounds), Router(settings.routes)
     references = References(settings.gateway.reference_pairs, settings.gateway.reference_hold)
     shared = settler, early, bounds, incoming, router, profiles, references
     return Core(settings, store, lanes, outstanding, *shared, counts, clock, chance)
+
+
+def _profiles(settings: Settings) -> dict[str, Profile]:
+    """The profile of each carrier. Equal ones are one object: a text that was cut for one of them is cut for all."""
+    profiles: dict[str, Profile] = {}
+    for name in settings.carriers:
+        made = text_profile(settings, name)
+        profiles[name] = next((known for known in profiles.values() if known == made), made)
+    return profiles
 
 
 def text_profile(settings: Settings, carrier: str) -> Profile:

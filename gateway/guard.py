@@ -15,7 +15,7 @@ from gateway.numbers import NumberError, normalise_number
 from protocol.constants import Coding, Lane
 from protocol.errors import SmppError, TextError
 from protocol.normalise import explain_coding, normalise
-from protocol.text import Profile, cut
+from protocol.text import Cut, Profile, cut
 from protocol.upstream import pack
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ MAX_HOLD: Final = 30 * 86_400.0
 """Seconds a message may be scheduled ahead."""
 END_OF_TIME: Final = 4_102_444_800.0
 """Unix seconds of 2100-01-01: SMPP writes years with two digits (3.4, 7.1.1)."""
+MAX_PARTS: Final = 255
+"""What one octet of a part's header can count (3GPP TS 23.040, 9.2.3.24.1)."""
 MAX_TAGS: Final = 16
 MAX_NAME: Final = 64
 """Characters of a tag, an operator or a carrier hint."""
@@ -62,6 +64,8 @@ class Guard:
         self._clients = settings.clients
         self._router = router
         self._profiles = profiles
+        self._choices: dict[str, list[tuple[Profile, list[str]]]] = {}
+        """By plan: see `_choose`. As many as the routes have, with and without hints."""
 
     def check(self, client: str, asked: object, now: float) -> Message | Refusal:
         """Make a message of what a client asks, with key 0 until the store gives it one. `now`: Unix seconds."""
@@ -87,15 +91,14 @@ class Guard:
         plan = self._plan(number, sender, client, lane, asked)
         plain = normalise(text)
         body = plain.text
-        profile = self._profile(plan, asked)
-        made = cut(body, profile)
+        plan, profile, made = self._cut(body, plan, _most_parts(asked))
         message = Message(0, client, id_, number, sender, body, lane, plan.spelled, made.coding.value, made.units)
         if profile.folds:
             plain.warnings += normalise(body, profile.folds).warnings
         if made.coding is Coding.UCS2 and profile.coding is Coding.AUTO:
             plain.warnings += explain_coding(body)
         message.warnings = plain.warnings or None
-        message.total, message.cut, message.cut_for = len(made.pieces), made, plan.carriers[0]
+        message.total, message.cut, message.cut_for = len(made.pieces), made, profile
         message.on_unknown = ON_UNKNOWN[lane]
         if len(asked) > 3:
             _take_options(message, asked, now)
@@ -130,14 +133,53 @@ class Guard:
         hint = _optional(asked, "carrier")
         return plan if hint is None else plan.prefer(hint)
 
-    def _profile(self, plan: "Plan", asked: dict[str, Any]) -> Profile:
-        profile = self._profiles[plan.carriers[0]]
-        most = asked.get("max_parts")
-        if most is None:
-            return profile
-        if type(most) is not int or most < 1:
-            raise _Refused("bad_message", "max_parts must be an integer of at least 1")
-        return replace(profile, max_parts=min(most, profile.max_parts))
+    def _cut(self, body: str, plan: "Plan", most: int) -> tuple["Plan", Profile, Cut]:
+        """Cut a text for the first carrier of its plan that can carry it.
+
+        Args: most: parts that the client allows.
+        Returns: the plan with only those that can, the profile the text was cut by, and its parts.
+        Raises: TextError: none can; what is wrong at the first.
+        """
+        choices = self._choices.get(plan.spelled) or self._choose(plan)
+        if len(choices) == 1:
+            return plan, choices[0][0], _cut_for(choices[0][0], body, most)
+        made: list[tuple[Profile, Cut]] = []
+        wrong: list[TextError] = []
+        able: list[str] = []
+        for profile, carriers in choices:
+            try:
+                made.append((profile, _cut_for(profile, body, most)))
+                able += carriers
+            except TextError as error:
+                wrong.append(error)
+        if not made:
+            raise wrong[0]
+        return plan.among(able) if wrong else plan, *made[0]
+
+    def _choose(self, plan: "Plan") -> list[tuple[Profile, list[str]]]:
+        """The profiles of a plan in order of preference, and whose they are: what is alike is cut once."""
+        choices: list[tuple[Profile, list[str]]] = []
+        for carrier in plan.carriers:
+            alike = next((names for profile, names in choices if profile == self._profiles[carrier]), None)
+            if alike is None:
+                choices.append((self._profiles[carrier], [carrier]))
+            else:
+                alike.append(carrier)
+        self._choices[plan.spelled] = choices
+        return choices
+
+
+def _most_parts(asked: dict[str, Any]) -> int:
+    most = asked.get("max_parts")
+    if most is None:
+        return MAX_PARTS
+    if type(most) is not int or most < 1:
+        raise _Refused("bad_message", "max_parts must be an integer of at least 1")
+    return min(most, MAX_PARTS)
+
+
+def _cut_for(profile: Profile, body: str, most: int) -> Cut:
+    return cut(body, profile if most >= profile.max_parts else replace(profile, max_parts=most))
 
 
 def _take_options(message: Message, asked: dict[str, Any], now: float) -> None:

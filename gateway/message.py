@@ -12,7 +12,7 @@ import msgpack
 
 from config.settings import OnUnknown
 from protocol.constants import Lane
-from protocol.text import Cut
+from protocol.text import Cut, Profile
 from protocol.upstream import pack
 
 
@@ -133,8 +133,8 @@ class Message:
     parts: list[Part] = field(default_factory=list)
     cut: Cut | None = None
     """The encoded parts while they are needed: made at the acceptance, dropped when sent."""
-    cut_for: str = ""
-    """The carrier whose profile `cut` was made by."""
+    cut_for: Profile | None = None
+    """The profile that `cut` was made by."""
     home: str = ""
     """Who took the number's last message, if that matters; looked up when it is about to be queued."""
     queued: bool = False

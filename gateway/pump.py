@@ -143,7 +143,7 @@ class Pump:
     def _begin(self, message: Message) -> list[Part]:
         core = self.carrier.core
         now = core.clock()
-        if 0 < message.expires_at <= now and core.settler.expire(message, now):
+        if 0 < message.expires_at <= now + self.carrier.least_left and core.settler.expire(message, now):
             return []
         try:
             return self.carrier.begin(message)

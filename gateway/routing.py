@@ -77,7 +77,7 @@ class Plan:
         """The plan with only the carriers that are known; it may have none left."""
         kept = [n for n, carrier in enumerate(self.carriers) if carrier in known]
         weights = tuple(self.weights[n] for n in kept) if self.weights else ()
-        return Plan(tuple(self.carriers[n] for n in kept), weights, self.hinted)
+        return Plan(tuple(self.carriers[n] for n in kept), weights, self.hinted and len(kept) > 1)
 
     def prefer(self, carrier: str) -> "Plan":
         """The plan with this carrier tried first; unchanged when it is not one of them."""

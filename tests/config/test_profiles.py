@@ -23,6 +23,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         "short_units": 70,
         "folds": (),
         "max_parts": 10,
+        "validity": "absolute",
         "message_id": IdForm.AUTO,
         "final_states": (),
         "receipts_by_text": False,

@@ -55,7 +55,7 @@ def test_three_keys_are_enough_and_the_rest_has_defaults() -> None:
     assert (made.not_before, made.expires_at, made.due, made.state) == (0.0, 0.0, 0.0, State.WAITING)
     assert (made.meta, made.tags, made.operator, made.parts, made.repeated) == (None, None, None, [], False)
     assert made.cut is not None
-    assert made.cut_for == "alpha"
+    assert made.cut_for == text_profile(settings(), "alpha")
 
 
 @pytest.mark.parametrize("missing", ["id", "to", "text"])
@@ -233,17 +233,8 @@ def test_a_hint_puts_a_carrier_of_the_plan_first() -> None:
     by = guard((("routes",), [{"weights": {"alpha": 3, "beta": 1}}]))
     assert accept(asked(), by).plan == "alpha:3,beta:1"
     hinted = accept(asked(carrier="beta"), by)
-    assert (hinted.plan, hinted.cut_for) == ("beta,alpha", "beta")
+    assert hinted.plan == "=beta,alpha"
     assert accept(asked(carrier="gamma"), by).plan == "alpha:3,beta:1"
-
-
-def test_the_profile_of_the_hinted_carrier_counts() -> None:
-    by = guard(
-        *((("routes",), [{"carriers": ["alpha", "beta"]}]), (("profiles", "short"), {"max_parts": 1})),
-        (("carriers", "beta", "profile"), "short"),
-    )
-    assert accept(asked(text="あ" * 71), by).total == 2
-    assert refuse(asked(text="あ" * 71, carrier="beta"), by).error == "too_long"
 
 
 @pytest.mark.parametrize("key", ["carrier", "operator"])

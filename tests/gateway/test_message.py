@@ -131,7 +131,7 @@ def test_all_but_what_can_be_made_again_survives_the_disk(made: Message) -> None
         [getattr(part, name) for name in KEPT_OF_PART] for part in made.parts
     ]
     assert all(part.message is back for part in back.parts)
-    assert (back.cut, back.cut_for, back.queued) == (None, "", False)
+    assert (back.cut, back.cut_for, back.queued) == (None, None, False)
     assert isinstance(back.lane, Lane)
     assert isinstance(back.state, State)
     assert all(isinstance(part.state, PartState) for part in back.parts)

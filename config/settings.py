@@ -188,6 +188,8 @@ class UpstreamSettings(Table):
     """Connections at once, 1..10000; more are closed at once."""
     events_in_memory: Messages = 10_000
     """Events of one client held in memory for its subscribers, 1..1000000; the rest is read from disk."""
+    event_octets_in_memory: Annotated[int, between(65_536, 1_073_741_824)] = 33_554_432
+    """Octets of such events, 65536..1073741824, likewise."""
 
 
 class WebSettings(Table):

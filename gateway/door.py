@@ -43,8 +43,11 @@ class Door:
     def __init__(self, core: "Core") -> None:
         self.core = core
         self.guard = Guard(core.settings, core.router, core.profiles)
-        limit, newest = core.settings.upstream.events_in_memory, core.store.newest_cursor
-        self.feeds = {client: Feed(client, core.store, limit, newest) for client in core.settings.clients}
+        limits, newest = core.settings.upstream, core.store.newest_cursor
+        self.feeds = {
+            client: Feed(client, core.store, limits.events_in_memory, newest, limits.event_octets_in_memory)
+            for client in core.settings.clients
+        }
         self.connections: set[Connection] = set()
         self.addresses: list[str] = []
         """Where it really listens."""

@@ -18,17 +18,19 @@ PAGE_OCTETS: Final = 512 * 1024
 class Feed:
     """The events of one client, for all its subscribed connections."""
 
-    def __init__(self, client: str, store: "Store", limit: int, newest: int) -> None:
-        """Args: limit: events held in memory. newest: no event on disk has a higher cursor."""
+    def __init__(self, client: str, store: "Store", limit: int, newest: int, most_octets: int) -> None:
+        """Args: limit, most_octets: events held in memory. newest: no event on disk has a higher cursor."""
         self._client = client
         self._store = store
-        self._limit = limit
+        self._limit, self._most_octets = limit, most_octets
         self._newest = newest
         self._floor = newest
         """Every event with a higher cursor is in memory."""
         self._acknowledged = 0
         self._cursors: list[int] = []
         self._entries: list[bytes] = []
+        self._octets = 0
+        """Of all entries."""
         self._subscribers: set[Callable[[], None]] = set()
 
     def subscribe(self, wake: Callable[[], None]) -> None:
@@ -43,6 +45,7 @@ class Feed:
         if not self._subscribers:
             self._cursors.clear()
             self._entries.clear()
+            self._octets = 0
 
     def publish(self, events: list[tuple[int, bytes]]) -> None:
         """Take in events that have just been committed, in order of their cursors."""
@@ -50,13 +53,23 @@ class Feed:
         if not self._subscribers:
             return
         self._cursors += [cursor for cursor, _ in events]
-        self._entries += [_entry(cursor, packed) for cursor, packed in events]
-        surplus = len(self._cursors) - self._limit
-        if surplus > 0:
-            self._floor = self._cursors[surplus - 1]
-            del self._cursors[:surplus], self._entries[:surplus]
+        fresh = [_entry(cursor, packed) for cursor, packed in events]
+        self._entries += fresh
+        self._octets += sum(map(len, fresh))
+        if len(self._cursors) > self._limit or self._octets > self._most_octets:
+            self._drop_oldest()
         for wake in self._subscribers:
             wake()
+
+    def _drop_oldest(self) -> None:
+        """Leave to the disk what is too much for memory."""
+        surplus = max(len(self._cursors) - self._limit, 0)
+        self._octets -= sum(map(len, self._entries[:surplus]))
+        while self._octets > self._most_octets:
+            self._octets -= len(self._entries[surplus])
+            surplus += 1
+        self._floor = self._cursors[surplus - 1]
+        del self._cursors[:surplus], self._entries[:surplus]
 
     def acknowledge(self, cursor: int) -> None:
         """Give out no event up to this cursor any more, though it may still be on disk."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 PAGE = 3
 LIMIT = 4
 """Events in memory."""
+OCTETS = 10**9
+"""So many in memory that there is no bound."""
 
 Page = tuple[int, bytes]
 
@@ -92,8 +94,8 @@ class FeedLife(RuleBasedStateMachine):
 
     readers = Bundle("readers")
 
-    @initialize(before=st.integers(0, 7))
-    def begin(self, before: int) -> None:
+    @initialize(before=st.integers(0, 7), octets=st.sampled_from([20, OCTETS]))
+    def begin(self, before: int, octets: int) -> None:
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(module, "PAGE", PAGE)
         self.table = Table()
@@ -102,7 +104,7 @@ class FeedLife(RuleBasedStateMachine):
         self.everybody: list[Reader] = []
         self.commit(before)
         self.unpublished.clear()
-        self.feed = Feed("bank", cast("Store", self.table), LIMIT, self.cursor)
+        self.feed = Feed("bank", cast("Store", self.table), LIMIT, self.cursor, octets)
 
     @rule(number=st.integers(1, 6))
     def commit(self, number: int) -> None:
@@ -168,7 +170,7 @@ def packed(*events: int) -> list[tuple[int, bytes]]:
 
 
 async def test_a_frame_has_no_more_events_than_a_page_and_the_rest_comes_next() -> None:
-    feed = Feed("bank", cast("Store", Table()), 10_000, 0)
+    feed = Feed("bank", cast("Store", Table()), 10_000, 0, OCTETS)
     feed.subscribe(lambda: None)
     feed.publish(packed(*range(1, 1202)))
     told, sizes = 0, []
@@ -184,7 +186,7 @@ def test_a_frame_of_long_events_is_cut_to_its_octets_and_the_rest_comes_next(on_
         (n, msgpack.packb({"n": n, "meta": "x" * size})) for n, size in enumerate([300_000, 300_000, 900_000, 5], 1)
     ]
     table = Table()
-    feed = Feed("bank", cast("Store", table), 100, 4 if on_disk else 0)
+    feed = Feed("bank", cast("Store", table), 100, 4 if on_disk else 0, OCTETS)
     feed.subscribe(print)
     table.rows = events
     if not on_disk:
@@ -202,7 +204,7 @@ def test_a_frame_of_long_events_is_cut_to_its_octets_and_the_rest_comes_next(on_
 
 
 def test_nothing_is_held_in_memory_while_nobody_has_subscribed() -> None:
-    feed = Feed("bank", cast("Store", Table()), 100, 0)
+    feed = Feed("bank", cast("Store", Table()), 100, 0, OCTETS)
     feed.publish(packed(1, 2))
     feed.subscribe(print)
     feed.publish(packed(3))
@@ -213,7 +215,7 @@ def test_nothing_is_held_in_memory_while_nobody_has_subscribed() -> None:
 
 def test_what_is_trimmed_while_an_empty_disk_is_read_is_read_from_disk_next() -> None:
     table = Table()
-    feed = Feed("bank", cast("Store", table), LIMIT, 10)
+    feed = Feed("bank", cast("Store", table), LIMIT, 10, OCTETS)
     reader = Reader(0, 0)
     feed.subscribe(reader.wake)
     reader.begin(feed)  # everything up to 10 has been acknowledged
@@ -222,3 +224,24 @@ def test_what_is_trimmed_while_an_empty_disk_is_read_is_read_from_disk_next() ->
     for _ in range(10):
         reader.go_on() if reader.reading else reader.begin(feed)
     assert reader.seen == [*range(11, 21)]
+
+
+async def test_long_events_leave_memory_when_their_octets_are_too_many_and_are_read_from_disk() -> None:
+    table = Table()
+    table.rows = [(n, msgpack.packb({"n": n, "text": "x" * 1000})) for n in range(1, 51)]
+    feed = Feed("bank", cast("Store", table), 100, 0, 5000)
+    feed.subscribe(lambda: None)
+    for event in table.rows:
+        feed.publish([event])
+        assert feed._octets == sum(map(len, feed._entries)) <= 5000
+    assert feed._cursors == [47, 48, 49, 50]
+    told, seen = 0, []
+    while told < 50:
+        reading = feed.page(told)
+        try:
+            reading.send(None)
+            reading.send(None)
+        except StopIteration as done:
+            told, frame = done.value
+        seen += [event["n"] for _, event in msgpack.unpackb(frame)[1]]
+    assert seen == list(range(1, 51))

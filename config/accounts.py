@@ -99,8 +99,14 @@ class CarrierSettings(Table):
     """Seconds of silence before we ask whether the link is alive, 0.01..3600."""
     enquire_link_timeout: Wait = 10.0
     """Seconds to wait for the answer to enquire_link before the link is dead, 0.01..3600."""
+    inactivity_timeout: Annotated[float, between(0, 86400)] = 0.0
+    """Seconds without any transaction but enquire_link until we unbind and bind again, 0..86400; 0: never."""
+    peer_unbind_timeout: Wait = 3.0
+    """Seconds after the SMSC has asked to unbind in which what is unanswered may be answered, 0.01..3600."""
+    settled_after: Wait = 60.0
+    """Seconds a bind has to be up for its failures to be forgotten, 0.01..3600."""
     reconnect_min: Wait = 1.0
-    """Seconds before the first attempt to bind again, 0.01..3600; doubled after each failure."""
+    """Seconds before the first attempt to bind again, 0.01..3600; doubled after each failure of the same cause."""
     reconnect_max: Wait = 60.0
     """Seconds between attempts to bind at most, reconnect_min..3600."""
     max_attempts: Annotated[int, between(1, 1000)] = 5
@@ -115,9 +121,9 @@ class CarrierSettings(Table):
     elsewhere: the number is not of this carrier's; the next of the route gets the message, if no part was taken.
     """
     already_bound_wait: Wait = 60.0
-    """Seconds after "already bound" until we try again, 0.01..3600: the SMSC may keep a dead session so long."""
+    """Seconds after "already bound" until we try again, 0.01..3600, up to twice: the SMSC may keep a dead session."""
     credentials_wait: Wait = 300.0
-    """Seconds after a wrong system_id or password until we try again, 0.01..3600: some lock accounts that insist."""
+    """Seconds after a wrong system_id or password until we try again, 0.01..3600, up to twice: some lock accounts."""
     throttle_pause: Wait = 0.1
     """Seconds a bind is silent when the SMSC says that it is too fast, 0.01..3600; then it goes on slower."""
     max_undelivered: Messages = 5000

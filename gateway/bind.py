@@ -2,17 +2,30 @@
 
 import errno
 import ssl
+from collections.abc import Sequence
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 import structlog
 import trio
 
 from gateway.inbox import Inbox
+from gateway.ladders import LOUD, Cause, Ladders, cause_of
 from gateway.message import Part
 from gateway.pump import Pump
-from gateway.retry import backoff
-from protocol.constants import BindType, Status, status_name, status_text
-from protocol.events import Answered, BindRefused, Bound, Closed, Event, LateAnswer, Refused, Requested, Unanswered
+from protocol.constants import BindType, status_name, status_text
+from protocol.events import (
+    Answered,
+    BindRefused,
+    Bound,
+    Closed,
+    Draining,
+    Event,
+    LateAnswer,
+    Refused,
+    Requested,
+    Unanswered,
+)
 from protocol.link import Link, connect, explain
 from protocol.pdu import BindReceiver, BindTransceiver, BindTransmitter, Pdu
 from protocol.session import Limits, Session
@@ -31,9 +44,6 @@ _REQUESTS: Final = {
 }
 
 
-_CREDENTIALS: Final = {Status.RINVPASWD, Status.RINVSYSID, Status.RINVSYSTYP}
-
-
 class Bind:
     """One connection to an SMSC. `run` is its whole life; `drain` ends it."""
 
@@ -48,9 +58,11 @@ class Bind:
         self._stopping = trio.Event()
         self._changed = trio.Event()
         self._reason = ""
-        self._refusal = 0
-        """The status with which the SMSC refused the last bind; 0: it did not."""
-        self._failures = 0
+        self._cause = Cause.UNREACHABLE
+        self._ladders = Ladders(carrier.settings)
+        self._up_at = inf
+        self._submits = False
+        """Whether the carrier counts it among those that may submit."""
         self.pump = Pump(self.name, carrier, self.settings)
         self._inbox = Inbox(carrier, self._change)
         key = f"carriers.{carrier.name}.binds.{number}"
@@ -58,26 +70,17 @@ class Bind:
 
     async def run(self) -> None:
         """Keep it bound until it is drained: connect, bind, serve, and again after a while that grows with failures."""
-        settings = self.carrier.settings
         while not self._stopping.is_set():
             await self._serve_once()
             if self._stopping.is_set():
                 return
-            self._failures += 1
-            self.carrier.counts.bind_failures += 1
-            least = self._least_wait()
-            wait = backoff(self._failures, least, max(settings.reconnect_max, least), self.carrier.core.chance())
-            log = _log.error if self._refusal in _CREDENTIALS else _log.warning
-            log("bind_down", bind=self.name, reason=self._reason, retry_in=round(wait, 1))
+            cause = self._cause
+            self.carrier.counts.bind_failures[cause] += 1
+            wait = self._ladders.wait(cause, self.carrier.core.chance())
+            log = _log.error if cause in LOUD else _log.warning
+            log("bind_down", bind=self.name, cause=cause.value, reason=self._reason, retry_in=round(wait, 1))
             with trio.move_on_after(wait):
                 await self._stopping.wait()
-
-    def _least_wait(self) -> float:
-        """Seconds to wait at least, by what ended the last attempt."""
-        settings = self.carrier.settings
-        if self._refusal == Status.RALYBND:
-            return settings.already_bound_wait
-        return settings.credentials_wait if self._refusal in _CREDENTIALS else settings.reconnect_min
 
     async def drain(self, patience: float) -> None:
         """Send nothing more, wait so long (seconds) for the answers owed to us, then unbind and close."""
@@ -95,21 +98,13 @@ class Bind:
             self._link.close("stopping")
 
     async def _serve_once(self) -> None:
-        settings = self.carrier.settings
-        self._refusal = 0
         stream = await self._connect()
         if stream is None:
             return
-        limits = Limits(
-            init_timeout=settings.bind_timeout,
-            response_timeout=settings.response_timeout,
-            enquire_link_interval=settings.enquire_link_interval,
-            enquire_link_timeout=settings.enquire_link_timeout,
-            window=self.settings.window,
-        )
-        session = Session(Role.ESME, limits, trio.current_time())
+        self._cause = Cause.UNANSWERED
+        session = Session(Role.ESME, self._limits(), trio.current_time())
         session.request(_request(self.settings), trio.current_time())
-        self._link = Link(stream, session, write_timeout=settings.write_timeout)
+        self._link = Link(stream, session, write_timeout=self.carrier.settings.write_timeout)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.pump.run, session, self._link)
@@ -119,13 +114,27 @@ class Bind:
         finally:
             self._link = None
 
+    def _limits(self) -> Limits:
+        settings = self.carrier.settings
+        return Limits(
+            init_timeout=settings.bind_timeout,
+            response_timeout=settings.response_timeout,
+            enquire_link_interval=settings.enquire_link_interval,
+            enquire_link_timeout=settings.enquire_link_timeout,
+            inactivity_timeout=settings.inactivity_timeout or inf,
+            drain_timeout=settings.peer_unbind_timeout,
+            window=self.settings.window,
+        )
+
     async def _connect(self) -> trio.abc.Stream | None:
         host, port, timeout = self.settings.host, self.settings.port, self.carrier.settings.connect_timeout
+        self._cause = Cause.UNREACHABLE
         self._reason = f"no connection to {host}:{port} within {timeout:g} s"
         with trio.move_on_after(timeout) as self._connecting:
             try:
                 return await connect(host, port, self._tls)
             except (OSError, trio.BrokenResourceError) as error:
+                self._cause = Cause.UNREACHABLE if isinstance(error, OSError) else Cause.TLS
                 self._reason = f"cannot connect to {host}:{port}: {explain(error)}"
         return None
 
@@ -157,32 +166,43 @@ class Bind:
                 self.carrier.core.settler.unanswered([part], now)
             case Bound():
                 self._up(link.session)
+            case Draining():
+                self._leave(now)
             case BindRefused(status=status):
-                self._refusal = status
+                self._cause = cause_of(status)
                 link.close(f"the SMSC refused the bind: {status_name(status)} {status_text(status)}".rstrip())
             case Refused(reason=reason):
                 counts.malformed += 1
                 _log.warning("pdu_refused", bind=self.name, command_id=f"{event.command_id:#010x}", reason=reason)
             case Closed(reason=reason, unanswered=parts):
                 counts.unknown += len(parts)
+                self._cause = Cause.TLS if link.tls_failed and not self.session else self._cause
                 self._down(reason, parts, now)
 
     def _up(self, session: Session) -> None:
         self.session = session
-        self._failures = 0
+        self._up_at = trio.current_time()
+        self._cause = Cause.LOST
         self.carrier.counts.binds += 1
         _log.info("bind_up", bind=self.name, host=self.settings.host, port=self.settings.port)
         if self.pump.submits:
+            self._submits = True
             self.carrier.bind_up()
+
+    def _leave(self, now: float, unanswered: Sequence[Part] = ()) -> None:
+        """Send nothing more over this link: the SMSC asks to unbind, or is gone. now: Unix seconds."""
+        self.pump.give_back(unanswered, now)
+        if self._submits:
+            self._submits = False
+            self.carrier.bind_down()
 
     def _down(self, reason: str, unanswered: list[Part], now: float) -> None:
         self._reason = reason
         self._inbox.link_lost()
-        self.pump.link_lost(unanswered, now)
+        self._leave(now, unanswered)
         if self.session:
+            self._ladders.was_up(trio.current_time() - self._up_at)
             self.session = None
-            if self.pump.submits:
-                self.carrier.bind_down()
         self._change()
 
 

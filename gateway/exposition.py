@@ -32,7 +32,6 @@ _CARRIER_COUNTERS: Final = {
     "deferred": ("deliveries_deferred", "Deliveries that there was no room for: they come again"),
     "malformed": ("pdus_refused", "PDUs of the carrier that broke the rules"),
     "binds": ("binds", "Successful binds"),
-    "bind_failures": ("bind_failures", "Binds that failed or were lost"),
 }
 
 
@@ -93,6 +92,8 @@ class _Gathering(Collector):
             name: {status_name(status): n for status, n in each.refused.items()} for name, each in counts.items()
         }
         yield _counter_by_two("parts_refused", "Parts that the carrier refused", "status", refused)
+        failures = {name: {cause.value: n for cause, n in each.bind_failures.items()} for name, each in counts.items()}
+        yield _counter_by_two("bind_failures", "Binds that failed or were lost, by why", "cause", failures)
         matched = {name: each.matched for name, each in counts.items()}
         yield _counter_by_two(
             "receipts_matched", "Receipts whose part was found, by how the id differs", "rule", matched

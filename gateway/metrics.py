@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from gateway.ladders import Cause
+
 
 @dataclass(slots=True)
 class CarrierCounts:
@@ -39,7 +41,8 @@ class CarrierCounts:
     """PDUs of the carrier that were refused."""
     binds: int = 0
     """Successful binds."""
-    bind_failures: int = 0
+    bind_failures: dict[Cause, int] = field(default_factory=lambda: dict.fromkeys(Cause, 0))
+    """Binds that failed or were lost."""
 
 
 @dataclass(slots=True)

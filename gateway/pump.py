@@ -1,6 +1,7 @@
 """What feeds one bind: takes messages, marks, paces and writes their parts, and settles the answers to them."""
 
 from collections import deque
+from collections.abc import Sequence
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -77,7 +78,7 @@ class Pump:
             counts.refused[status] = counts.refused.get(status, 0) + 1
             self._obey(settler.refused(part, status, now), status, link)
 
-    def link_lost(self, unanswered: list[Part], now: float) -> None:
+    def give_back(self, unanswered: Sequence[Part], now: float) -> None:
         """Settle what was not answered as unknown; what was not written goes first again. now: Unix seconds."""
         unsent = [*self._parts, *self._marking]
         self._parts.clear()
@@ -96,7 +97,8 @@ class Pump:
             if self.pace.refused(now):
                 self._paused_until = now + self.carrier.settings.throttle_pause
         elif action is Action.REBIND:
-            link.close(f"the SMSC answered {status_name(status)}")
+            link.session.unbind(trio.current_time(), f"the SMSC answered {status_name(status)}")
+            link.flush()
 
     async def _feed(self, session: Session, link: Link) -> float:
         """Send what may go now.

@@ -67,6 +67,11 @@ class BindRefused:
 
 
 @dataclass(slots=True)
+class Draining:
+    """The peer asks to unbind: nothing more may be asked; Closed comes when all that was asked is answered (4.2)."""
+
+
+@dataclass(slots=True)
 class Refused:
     """A PDU of the peer was refused by the session itself; it has been answered with `status`."""
 
@@ -83,4 +88,6 @@ class Closed:
     unanswered: list[Any] = field(default_factory=list)
 
 
-Event: TypeAlias = Answered | LateAnswer | Unanswered | Requested | Notified | Bound | BindRefused | Refused | Closed
+Event: TypeAlias = (
+    Answered | LateAnswer | Unanswered | Requested | Notified | Bound | BindRefused | Draining | Refused | Closed
+)

@@ -43,6 +43,8 @@ class Link:
         self._wake = trio.Event()
         self._written = trio.Event()
         self._failure = ""
+        self.tls_failed = False
+        """Whether TLS, and not the network, ended it: a peer may refuse our certificate after the handshake."""
 
     @property
     def closing(self) -> bool:
@@ -100,8 +102,8 @@ class Link:
         with trio.CancelScope(deadline=deadline) as self._reading:
             try:
                 return bytes(await self._stream.receive_some(READ_OCTETS))
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                self.close("the connection broke")
+            except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+                self._break(error)
         return None
 
     async def _wait_written(self) -> None:
@@ -127,12 +129,16 @@ class Link:
         with trio.move_on_after(self._write_timeout) as scope:
             try:
                 await self._stream.send_all(octets)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                self.close("the connection broke")
+            except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+                self._break(error)
                 return False
         if scope.cancelled_caught:
             self.close(f"the peer took nothing for {self._write_timeout:g} s")
         return not scope.cancelled_caught
+
+    def _break(self, error: Exception) -> None:
+        self.tls_failed = isinstance(error.__cause__, ssl.SSLError)
+        self.close(f"TLS failed: {explain(error)}" if self.tls_failed else "the connection broke")
 
 
 async def connect(host: str, port: int, tls: ssl.SSLContext | None = None) -> trio.abc.Stream:

@@ -5,17 +5,18 @@ and after each of these sends what `data_to_send` gives. enquire_link, unbind an
 
 Only this class hands out sequence numbers and counts window slots. A request leaves the window in exactly one way:
 Answered, Unanswered (its fate is unknown from then on; a later answer is a LateAnswer), or in the list of Closed.
+
+A peer's unbind is answered when both ends have answered what they were asked before. A session that ends of itself says
+unbind if the peer may still listen: an SMSC that is left without a word may call the next bind "already bound".
 """
 
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 from math import inf
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 from protocol.codec import HEADER, QUICK_DECODERS, QuickDecoder, decode_body_at, decode_response, encode
 from protocol.constants import (
     HEADER_OCTETS,
-    MAX_PDU_OCTETS,
     MAX_SEQUENCE,
     RESPONSE_BIT,
     VERSION_34,
@@ -30,6 +31,7 @@ from protocol.events import (
     BindRefused,
     Bound,
     Closed,
+    Draining,
     Event,
     LateAnswer,
     Notified,
@@ -37,50 +39,12 @@ from protocol.events import (
     Requested,
     Unanswered,
 )
+from protocol.limits import Limits as Limits
+from protocol.limits import Timer as Timer
 from protocol.pdu import NOTICES, PDUS, RESPONSES, EnquireLink, EnquireLinkResp, GenericNack, Pdu, Unbind, UnbindResp
-from protocol.states import BINDS, BOUND, MAY_SEND, MOVES, Role, State
+from protocol.states import BIND_RESPONSES, BINDS, BOUND, MOVES, RULES, Role, State
 from protocol.tags import find_integer
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-
-class Timer(Enum):
-    """What a session waits for, each with its own deadline."""
-
-    INIT = "session was not bound in time"
-    ENQUIRE = "the line has been silent; time to enquire"
-    PROBE = "enquire_link was not answered"
-    PARTIAL = "a PDU was begun and not finished"
-    INACTIVITY = "no transaction for too long"
-    UNBIND = "unbind was not answered"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Times in seconds (7.2), sizes in octets."""
-
-    init_timeout: float = 10.0
-    """From the connection to the bind's answer (session_init_timer)."""
-    response_timeout: float = 60.0
-    """From a request to its answer (response_timer)."""
-    enquire_link_interval: float = 30.0
-    """Silence from the peer before we enquire (enquire_link_timer); inf: never."""
-    enquire_link_timeout: float = 10.0
-    """From our enquire_link to any octet from the peer."""
-    inactivity_timeout: float = inf
-    """Without any transaction but enquire_link (inactivity_timer)."""
-    partial_timeout: float = 30.0
-    """From the first octet of a PDU to its last."""
-    unbind_timeout: float = 5.0
-    window: int = 10
-    """Requests unanswered at once; bind, unbind and enquire_link do not count."""
-    late_answers: int = 10_000
-    """Unanswered requests remembered, so that an answer that comes late still finds its tag."""
-    max_pdu: int = MAX_PDU_OCTETS
-
-
-_BIND_RESPONSES: Final = {bind | RESPONSE_BIT for bind in BINDS}
 _UNCOUNTED: Final = {CommandId.UNBIND, CommandId.ENQUIRE_LINK} | BINDS | NOTICES
 _Pending: TypeAlias = tuple[Any, float, int]
 
@@ -107,10 +71,15 @@ class Session:
         self._late: dict[int, tuple[Any, int]] = {}
         self._control: dict[int, CommandId] = {}
         """Our unanswered bind, unbind and enquire_link."""
+        self._probe_answer = b""
+        """What answers the last enquire_link, to the octet."""
+        self._owed = 0  # requests of the peer that were told and not yet answered
+        self._unbind = 0  # the number of the peer's unbind
+        self._farewell = ""  # why we unbind
         self._buffer = b""
         self._out: list[bytes] = []
         self._timers: dict[Timer, float] = {Timer.INIT: now + limits.init_timeout}
-        self._due: dict[Timer, Callable[[float], list[Event]]] = {Timer.ENQUIRE: self._enquire}
+        self._due = {Timer.ENQUIRE: self._enquire, Timer.INACTIVITY: self._idle, Timer.DRAIN: self._drained}
 
     @property
     def room(self) -> int:
@@ -163,17 +132,25 @@ class Session:
         if self.peer_version < VERSION_34 and getattr(pdu, "tlvs", None):
             pdu = replace(pdu, tlvs=())  # type: ignore[type-var]  # every PDU is a dataclass
         self._queue(encode(pdu, sequence_number, status))
-        if pdu.id in _BIND_RESPONSES and not status:
+        self._owed -= 1
+        if pdu.id in BIND_RESPONSES and not status:
             self._move(pdu.id)
+        elif self._owed <= 0 and self.state is State.DRAINING and not self._in_flight:
+            self._timers[Timer.DRAIN] = -inf
 
-    def unbind(self, now: float) -> list[Event]:
-        """Ask the peer to end the session; Closed comes with its answer or the deadline, at once if not bound (4.2)."""
-        if self.state is State.UNBINDING:
+    def unbind(self, now: float, reason: str = "unbound") -> list[Event]:
+        """Ask the peer to end the session; Closed comes with its answer or the deadline, at once if not bound (4.2).
+
+        Does nothing when the session is ending already. reason: for Closed, when the peer has answered.
+        """
+        if self.state in (State.UNBINDING, State.DRAINING):
             return []
         if self.state not in BOUND:
             return self.close("closed before it was bound")
         self.request(Unbind(), now)
+        self._farewell = reason
         self._enter(State.UNBINDING)
+        self._timers.pop(Timer.INACTIVITY, None)
         self._timers[Timer.UNBIND] = now + self.limits.unbind_timeout
         return []
 
@@ -199,12 +176,12 @@ class Session:
         octets = self._buffer + octets if self._buffer else octets
         start, end, in_flight, closed = 0, len(octets), self._in_flight, State.CLOSED
         unpack, longest, quick = HEADER.unpack_from, self.limits.max_pdu, self.quick_decoders
-        while end - start >= HEADER_OCTETS and self.state is not closed:
+        state = None if self.state is State.DRAINING else self.state
+        while end - start >= HEADER_OCTETS:
             length, command_id, status, sequence = unpack(octets, start)
             body, stop = start + HEADER_OCTETS, start + length
             if not HEADER_OCTETS <= length <= longest:
-                self._queue(encode(GenericNack(), 0, Status.RINVCMDLEN))
-                others += self.close(f"framing lost: command_length {length}")
+                others += self._lose_framing(f"command_length {length}")
             elif stop > end:
                 break
             elif command_id & RESPONSE_BIT:
@@ -223,7 +200,15 @@ class Session:
                 else:  # what `_take_request` would make of it
                     others.append(Requested(pdu, sequence))
             start = stop
-        self._keep(octets[start:], start > 0, now)
+            if self.state is not state:
+                if self.state is State.DRAINING:  # then looked at after each PDU, that it may be the last
+                    others += self._drain(others, now)
+                if self.state is closed:
+                    break
+                state = None if self.state is State.DRAINING else self.state
+        others += self._keep(octets[start:], start > 0, now)
+        if others:
+            self._owed += [*map(type, others)].count(Requested)
         if answers and type(answers[-1]) is Closed:
             others.append(answers.pop())
         events = answers + others if others else answers
@@ -234,16 +219,15 @@ class Session:
     def tick(self, now: float) -> list[Event]:
         """Do what is due at `now`; does not sleep."""
         events: list[Event] = list(self._expire(now))
+        if events and self.state is State.DRAINING and not self._in_flight and self._owed <= 0:
+            self._timers[Timer.DRAIN] = -inf
         for timer in [timer for timer, deadline in self._timers.items() if deadline <= now]:
             if self._timers.pop(timer, None) is not None:  # one that was due as well may have closed the session
-                events += self._due[timer](now) if timer in self._due else self.close(timer.value)
+                events += self._due[timer](now) if timer in self._due else self._part(timer.value)
         return events
 
     def close(self, reason: str) -> list[Event]:
-        """End the session at once, without asking the peer.
-
-        Returns: [Closed] with what was unanswered; [] when it was closed before.
-        """
+        """End the session at once, asking nobody; [Closed] with what was unanswered, [] if it was closed before."""
         if self.state is State.CLOSED:
             return []
         self._enter(State.CLOSED)
@@ -253,13 +237,34 @@ class Session:
         self._buffer = b""
         return [Closed(reason, unanswered)]
 
+    def _part(self, reason: str) -> list[Event]:
+        """End the session with an unbind whose answer is not waited for."""
+        if self.state in BOUND:
+            self._queue(encode(Unbind(), self._next_sequence()))
+        return self.close(reason)
+
+    def _lose_framing(self, reason: str) -> list[Event]:
+        self._queue(encode(GenericNack(), 0, Status.RINVCMDLEN))
+        return self._part(f"framing lost: {reason}")
+
+    def _drain(self, others: list[Event], now: float) -> list[Event]:
+        """After a PDU of a peer that has asked to unbind. others: what else its octets brought so far."""
+        if not self._in_flight and self._owed + [*map(type, others)].count(Requested) <= 0:
+            return self._drained(now)
+        if Timer.DRAIN in self._timers:
+            return []
+        self._timers[Timer.DRAIN] = now + self.limits.drain_timeout
+        return [Draining()]
+
+    def _drained(self, _now: float) -> list[Event]:
+        done = not self._in_flight and self._owed <= 0
+        self._queue(encode(UnbindResp(), self._unbind))
+        return self.close("the peer unbound" if done else Timer.DRAIN.value)
+
     def _enter(self, state: State) -> None:
         """Look the rules up once per state, not per PDU: hashing enum members costs 0.3 us."""
         self.state = state
-        asks = ((role, id_) for role, when, id_ in MAY_SEND if when is state)
-        self._may_ask, self._may_be_asked = set[int](), set[int]()
-        for role, id_ in asks:
-            (self._may_ask if role is self.role else self._may_be_asked).add(id_)
+        self._may_ask, self._may_be_asked = RULES[self.role, state]
         self._quick = {id_: read for id_, read in self.quick_decoders.items() if id_ in self._may_be_asked}
 
     def _queue(self, octets: bytes) -> None:
@@ -279,24 +284,40 @@ class Session:
             self._timers[Timer.INACTIVITY] = now + self.limits.inactivity_timeout
 
     def _heard(self, now: float) -> None:
-        self._timers.pop(Timer.PROBE, None)
         self.heard_at = now
         if self.state in BOUND:
             self._timers[Timer.ENQUIRE] = now + self.limits.enquire_link_interval
 
-    def _keep(self, rest: bytes, progressed: bool, now: float) -> None:
-        self._buffer = b"" if self.state is State.CLOSED else rest
+    def _keep(self, rest: bytes, progressed: bool, now: float) -> list[Event]:
+        """Keep what may be the begin of a PDU, and see that its end comes."""
+        timers = self._timers
         if progressed:
-            self._timers.pop(Timer.PARTIAL, None)
-        if self._buffer:
-            self._timers.setdefault(Timer.PARTIAL, now + self.limits.partial_timeout)
+            timers.pop(Timer.PARTIAL, None)
+            timers.pop(Timer.PROBE, None)
+        self._buffer = b"" if self.state is State.CLOSED else rest
+        if not self._buffer:
+            return []
+        limits = self.limits
+        timers.setdefault(Timer.PARTIAL, now + limits.partial_timeout)
+        if limits.enquire_link_interval < inf and self.state in BOUND:
+            timers[Timer.ENQUIRE] = now + min(limits.enquire_link_interval, limits.enquire_link_timeout)
+        if len(rest) >= 4 and not HEADER_OCTETS <= (length := int.from_bytes(rest[:4], "big")) <= limits.max_pdu:
+            return self._lose_framing(f"command_length {length}")
+        if Timer.PROBE in timers:
+            timers[Timer.PROBE] = now + limits.enquire_link_timeout  # it is sending, be it slowly: until PARTIAL
+            if self._probe_answer in rest:
+                return self._lose_framing("the answer to enquire_link came inside another PDU")
+        return []
 
     def _enquire(self, now: float) -> list[Event]:
         for sequence in [sequence for sequence, asked in self._control.items() if asked is CommandId.ENQUIRE_LINK]:
             del self._control[sequence]  # octets came in answer to it, but never its response: do not collect them
-        self.request(EnquireLink(), now)
+        self._probe_answer = encode(EnquireLinkResp(), self.request(EnquireLink(), now))
         self._timers[Timer.PROBE] = now + self.limits.enquire_link_timeout
         return []
+
+    def _idle(self, now: float) -> list[Event]:
+        return self.unbind(now, Timer.INACTIVITY.value)
 
     def _expire(self, now: float) -> list[Unanswered]:
         overdue: list[Unanswered] = []
@@ -329,7 +350,7 @@ class Session:
             del self._late[sequence]
             return [LateAnswer(late[0], decode_response(command_id, status, *frame), status, sequence)]
         if command_id == CommandId.GENERIC_NACK and sequence == 0:
-            return self.close(f"the peer lost framing: generic_nack {status_name(status)}")
+            return self._part(f"the peer lost framing: generic_nack {status_name(status)}")
         return self._take_control(command_id, status, sequence, frame)
 
     def _take_control(self, command_id: int, status: int, sequence: int, frame: tuple[bytes, int, int]) -> list[Event]:
@@ -338,7 +359,7 @@ class Session:
             return [Refused(command_id, 0, "an answer to nothing that was asked")]
         del self._control[sequence]
         if asked is CommandId.UNBIND:
-            return self.close("unbound")
+            return self.close(self._farewell)
         if asked is CommandId.ENQUIRE_LINK:
             return []
         if status or command_id == CommandId.GENERIC_NACK:
@@ -364,8 +385,9 @@ class Session:
             self._queue(encode(EnquireLinkResp(), sequence))
             return []
         if command_id == CommandId.UNBIND:
-            self._queue(encode(UnbindResp(), sequence))
-            return self.close("the peer unbound")
+            self._unbind = sequence
+            self._enter(State.DRAINING)
+            return []
         if command_id in BINDS:
             self.peer_version = pdu.interface_version  # type: ignore[attr-defined]  # all three binds have it
         return [Notified(pdu)] if command_id in NOTICES else [Requested(pdu, sequence)]

@@ -4,6 +4,7 @@ The tables do not know which end they are used at: what one role may not send, t
 """
 
 from enum import Enum, auto
+from itertools import product
 from typing import Final
 
 from protocol.constants import RESPONSE_BIT, CommandId
@@ -17,19 +18,20 @@ class Role(Enum):
 
 
 class State(Enum):
-    """Session states (2.2)."""
+    """Session states (2.2). DRAINING: the peer has asked to unbind, and what was asked before is being answered."""
 
     OPEN = auto()
     BOUND_TX = auto()
     BOUND_RX = auto()
     BOUND_TRX = auto()
+    DRAINING = auto()
     UNBINDING = auto()
     CLOSED = auto()
 
 
 _TX, _RX = {State.BOUND_TX, State.BOUND_TRX}, {State.BOUND_RX, State.BOUND_TRX}
 BOUND = _TX | _RX
-_BEFORE, _ANY = {State.OPEN}, {State.OPEN, State.UNBINDING} | BOUND
+_BEFORE, _ANY = {State.OPEN}, {State.OPEN, State.DRAINING, State.UNBINDING} | BOUND
 SENDERS: Final[dict[int, dict[Role, set[State]]]] = {
     CommandId.BIND_TRANSMITTER: {Role.ESME: _BEFORE},
     CommandId.BIND_RECEIVER: {Role.ESME: _BEFORE},
@@ -55,6 +57,11 @@ MAY_SEND: Final = {
     (role, state, id_) for id_, rows in SENDERS.items() for role, states in rows.items() for state in states
 }
 
+_ASKED: Final = {key: {id_ for id_ in SENDERS if (*key, id_) in MAY_SEND} for key in product(Role, State)}
+_PEER: Final = {Role.ESME: Role.SMSC, Role.SMSC: Role.ESME}
+RULES: Final = {(role, state): (asked, _ASKED[_PEER[role], state]) for (role, state), asked in _ASKED.items()}
+"""What one end may ask in a state, and what it may be asked."""
+
 MOVES: Final[dict[tuple[State, int], State]] = {
     (State.OPEN, CommandId.BIND_TRANSMITTER_RESP): State.BOUND_TX,
     (State.OPEN, CommandId.BIND_RECEIVER_RESP): State.BOUND_RX,
@@ -62,5 +69,6 @@ MOVES: Final[dict[tuple[State, int], State]] = {
 }
 """The moves that a successful response makes, at both ends (2.2)."""
 
-BINDS: Final = {response & ~RESPONSE_BIT for _, response in MOVES}
+BIND_RESPONSES: Final = {response for _, response in MOVES}
+BINDS: Final = {response & ~RESPONSE_BIT for response in BIND_RESPONSES}
 """The command_ids of the three binds."""

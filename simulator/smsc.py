@@ -33,7 +33,7 @@ from simulator.wire import Direction, Tap
 
 STOP_SECONDS: Final = 3.0
 """How long stopping waits for the ESMEs to answer our unbind."""
-LIMITS: Final = Limits(window=100, response_timeout=30.0, unbind_timeout=STOP_SECONDS)
+LIMITS: Final = Limits(window=100, response_timeout=30.0, unbind_timeout=STOP_SECONDS, drain_timeout=STOP_SECONDS)
 TICK_SECONDS: Final = 0.5
 """Between looks at what befalls the connections."""
 HANDSHAKE_SECONDS: Final = 10.0

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.gateway.builders import House, message, opened, settle
-from tests.gateway.carriers import receipt
+from tests.gateway.builders import House, bind_table, message, opened, settle
+from tests.gateway.carriers import Line, receipt
 
 
 async def drain(house: House, patience: float = 10.0) -> float:
@@ -57,7 +58,7 @@ async def test_what_is_not_answered_in_time_is_unknown_and_the_bind_ends_all_the
         await house.smsc.wait_bound(0)
         await caller.submit(message("1"))
         await house.smsc.wait_taken(1)
-        assert 3.0 <= await drain(house, 3.0) < 3.1
+        assert 3.0 <= await drain(house, 3.0) < 8.1  # and it may drain before it answers our unbind
         assert (await caller.look("status", "1"))[0]["state"] == "unknown"
 
 
@@ -114,3 +115,89 @@ async def test_deliveries_that_were_lost_with_a_link_are_not_waited_for(
         house.disk.release()
         await house.smsc.wait_bound(1)
         assert await drain(house) < 0.1
+
+
+def unbind(line: Line) -> None:
+    """Have the SMSC ask to unbind."""
+    line.session.unbind(trio.current_time())
+    line.link.flush()
+
+
+async def test_when_the_smsc_unbinds_what_is_in_flight_is_waited_for_and_nothing_new_goes(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with opened(tmp_path, {"carriers.alpha.binds.0.window": 2}) as house:
+        house.smsc.reply = lambda taken: house.smsc.after(2.0)(taken) if taken.bind == 0 else house.smsc.number(taken)
+        caller = await house.greet()
+        house.start_binds()
+        line = await house.smsc.wait_bound(0)
+        await caller.submit(*(message(str(n), f"便{n}") for n in range(4)))
+        await house.smsc.wait_taken(2)
+        unbind(line)
+        events = await house.wait_events(*["submitted"] * 4)
+        assert line.closed == "unbound", "with unbind_resp"
+    assert [taken.bind for taken in house.smsc.taken] == [0, 0, 1, 1]
+    assert not any("possible_duplicate" in event for event in events)
+    [down] = [each for each in house.log if each["event"] == "bind_down"]
+    assert (down["cause"], down["reason"]) == ("lost", "the peer unbound")
+
+
+async def test_when_the_smsc_unbinds_the_deliveries_we_hold_are_answered_first(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with opened(tmp_path) as house:
+        caller = await house.greet()
+        house.start_binds()
+        line = await house.smsc.wait_bound(0)
+        await caller.submit(message("1"))
+        await house.wait_events("submitted")
+        house.disk.hold()
+        sequence = line.deliver(receipt(b"1"))
+        await settle()
+        unbind(line)
+        await trio.sleep(2.0)
+        assert line.bound, "the receipt is not on disk yet"
+        house.disk.release()
+        assert await line.answered(sequence) == 0
+        await house.smsc.wait(lambda: line.closed == "unbound")
+        await house.wait_events("submitted", "delivered")
+
+
+async def test_what_the_smsc_does_not_answer_after_its_unbind_is_unknown(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with opened(tmp_path, {"carriers.alpha.peer_unbind_timeout": 4.0}) as house:
+        house.smsc.reply = lambda taken: None
+        caller = await house.greet()
+        house.start_binds()
+        line = await house.smsc.wait_bound(0)
+        await caller.submit(message("1"))
+        await house.smsc.wait_taken(1)
+        begun = trio.current_time()
+        unbind(line)
+        await house.smsc.wait(lambda: line.closed == "unbound")
+        assert trio.current_time() - begun == pytest.approx(4.0, abs=0.01)
+        await settle()
+        assert (await caller.look("status", "1"))[0]["state"] == "unknown"
+
+
+async def test_what_waits_goes_to_another_carrier_as_soon_as_the_smsc_asks_to_unbind(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    changes = {
+        "carriers.alpha.binds.0.window": 1,
+        "carriers.beta": {"binds": [bind_table()]},
+        "routes": [{"carriers": ["alpha", "beta"]}],
+    }
+    async with opened(tmp_path, changes) as house:
+        house.smsc.reply = lambda taken: None
+        caller = await house.greet()
+        house.start_binds()
+        await house.smsc.wait_bound(1)
+        await caller.submit(message("1"), message("2"))
+        [taken] = await house.smsc.wait_taken(1)
+        unbind(house.smsc.lines[taken.bind])
+        await settle()
+        _, other = await house.smsc.wait_taken(2)
+        assert other.bind != taken.bind
+        assert trio.current_time() < 1.0

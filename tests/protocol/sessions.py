@@ -10,7 +10,10 @@ from protocol.pdu import (
     BindTransceiverResp,
     BindTransmitter,
     BindTransmitterResp,
+    DeliverSm,
     Pdu,
+    SubmitSm,
+    Unbind,
 )
 from protocol.session import Limits, Session
 from protocol.states import BOUND, Role, State
@@ -20,6 +23,8 @@ BINDS: dict[State, tuple[Pdu, Pdu]] = {
     State.BOUND_RX: (BindReceiver(b"bank"), BindReceiverResp(b"smsc")),
     State.BOUND_TRX: (BindTransceiver(b"bank"), BindTransceiverResp(b"smsc")),
 }
+OWED = 3333
+"""The sequence number of what a session that is draining was asked before and has not answered."""
 PEER = {Role.ESME: Role.SMSC, Role.SMSC: Role.ESME}
 Header: TypeAlias = tuple[int, int, int]
 """command_id, command_status, sequence_number."""
@@ -28,8 +33,11 @@ Header: TypeAlias = tuple[int, int, int]
 def session_in(role: Role, state: State = State.BOUND_TRX, limits: Limits | None = None, now: float = 0.0) -> Session:
     """A session of that role in that state, with nothing left to send."""
     session = Session(role, limits or Limits(), now)
-    if state in BOUND or state is State.UNBINDING:
+    if state in BOUND or state in (State.DRAINING, State.UNBINDING):
         bind(session, state if state in BOUND else State.BOUND_TRX, now)
+    if state is State.DRAINING:
+        asked = DeliverSm() if role is Role.ESME else SubmitSm()
+        session.receive(encode(asked, OWED) + encode(Unbind(), OWED + 1), now)
     if state is State.UNBINDING:
         session.unbind(now)
     if state is State.CLOSED:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from protocol.codec import HEADER, encode
 from protocol.constants import RESPONSE_BIT
 from protocol.events import Answered, BindRefused, Bound, Closed, Event, LateAnswer, Refused
-from protocol.pdu import PDUS, BindTransceiver, DeliverSm, SubmitSm
+from protocol.pdu import PDUS, BindTransceiver, DeliverSm, SubmitSm, Unbind
 from protocol.session import Limits, Session
 from protocol.states import Role, State
 from tests.protocol.sessions import session_in
@@ -18,7 +18,8 @@ from tests.protocol.wire import PDU, SEQUENCES, frame
 
 Result: TypeAlias = tuple[list[Event], list[Event], bytes, State]
 ENDS = pytest.mark.parametrize(("role", "state"), [(role, state) for role in Role for state in State])
-FEWER = settings(max_examples=settings().max_examples // 3)  # for each of the twelve
+FEWER = settings(max_examples=settings().max_examples // 3)  # for each of the fourteen
+ENDING = State.DRAINING, State.UNBINDING
 LIMITS = Limits(response_timeout=5.0, inactivity_timeout=50.0, late_answers=3)
 
 _near = st.integers(0, 12)  # where our own sequence numbers are
@@ -46,17 +47,19 @@ WIRE = STREAMS | mutated() | st.binary(max_size=100)
 
 def busy(role: Role, state: State) -> Session:
     """A session in that state with requests unanswered, some of them given up."""
-    session = session_in(role, State.BOUND_TRX if state is State.UNBINDING else state, LIMITS)
+    session = session_in(role, State.BOUND_TRX if state in ENDING else state, LIMITS)
     if state is State.OPEN and role is Role.ESME:
         session.request(BindTransceiver(), 0.0)
     for _ in range(min(session.room, 3)):
         asked = SubmitSm() if role is Role.ESME else DeliverSm()
-        if state in (State.BOUND_TRX, State.UNBINDING, State.BOUND_TX if role is Role.ESME else State.BOUND_RX):
+        if state in (State.BOUND_TRX, *ENDING, State.BOUND_TX if role is Role.ESME else State.BOUND_RX):
             session.request(asked, 0.0, tag="early")
             session.tick(5.0)
             session.request(asked, 5.0, tag="in time")
     if state is State.UNBINDING:
         session.unbind(5.0)
+    if state is State.DRAINING:
+        session.receive(encode(Unbind(), 9), 5.0)
     session.data_to_send()
     return session
 

@@ -192,7 +192,7 @@ async def test_a_server_that_falls_silent_ends_the_run(autojump_clock: MockClock
     run = await load(smsc, make_plan(count=10_000, window=10, wait=5.0))
     assert run.tally.answered == 30
     assert run.tally.sent <= 50  # the window may be given up in the same moment
-    assert trio.current_time() == pytest.approx(3 + 5, abs=1)
+    assert 3 + 5 <= trio.current_time() <= 3 + 5 + 5  # the unbind may be left unanswered too
 
 
 async def test_receipts_that_never_come_are_waited_for_only_so_long(autojump_clock: MockClock, smsc: Smsc) -> None:
@@ -262,7 +262,7 @@ async def test_a_stop_ends_the_load_at_once_and_in_order(autojump_clock: MockClo
         await trio.sleep(5.05)
         run.stop()
     assert run.tally.sent == 51
-    assert 39 <= run.tally.answered <= 42
+    assert run.tally.answered == 51, "the server answers what it has before it answers the unbind"
     assert trio.current_time() <= 5.05 + UNBIND_SECONDS
 
 

@@ -1,14 +1,17 @@
 """Two carriers, each with numbers of its own, and a gateway that does not know which has which."""
 
+from collections import Counter, defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from protocol.constants import Status
 from protocol.pdu import BindTransceiver
-from tests.gateway.builders import LONG, House, bind_table, message, opened
+from tests.gateway.builders import LONG, House, bind_table, in_virtual_time, message, opened
 from tests.gateway.carriers import Reply, Taken, receipt
 
 OURS: dict[str, Any] = {"parts_per_second": 0, "statuses": {"RINVDSTADR": "elsewhere"}}
@@ -17,6 +20,14 @@ TWO: dict[str, Any] = {
     "carriers.beta": OURS | {"binds": [bind_table(system_id="beta")]},
     "routes": [{"carriers": ["alpha", "beta"]}],
 }
+QUICK: dict[str, Any] = {
+    "response_timeout": 5.0,
+    "unknown_grace": 20.0,
+    "retry_min": 2.0,
+    "retry_max": 10.0,
+    "reconnect_max": 4.0,
+}
+REFUSALS: Final = {"elsewhere": Status.RINVDSTADR, "busy": Status.RSYSERR, "throttle": Status.RTHROTTLED}
 
 
 def carrier_of(house: House, taken: Taken) -> str:
@@ -144,3 +155,53 @@ async def test_a_refusal_for_the_moment_is_tried_at_the_other_carrier(
         await house.wait_events("submitted")
         assert trio.current_time() < 60.0
     assert asked(house) == [("alpha", 0), ("beta", 0)]
+
+
+DEEDS: Final = ("accept", "elsewhere", "busy", "throttle", "silent", "late", "cut")
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(st.tuples(st.booleans(), st.sampled_from(["resend", "report"])), min_size=1, max_size=5),
+    st.lists(st.sampled_from(DEEDS), max_size=14),
+    st.integers(1, 4),
+)
+def test_whatever_two_carriers_do_no_message_is_with_both_without_a_word(
+    wanted: list[tuple[bool, str]], deeds: list[str], window: int
+) -> None:
+    async def send(folder: Path) -> None:
+        changes = TWO | {f"carriers.{name}.{key}": value for name in ("alpha", "beta") for key, value in QUICK.items()}
+        changes |= {f"carriers.{name}.binds.0.window": window for name in ("alpha", "beta")}
+        async with opened(folder, changes) as house:
+            left, may_have = iter(deeds), defaultdict[bytes, set[str]](set)
+
+            def reply(taken: Taken) -> Reply:
+                deed = next(left, "accept")
+                if deed in REFUSALS:
+                    return REFUSALS[deed], b""
+                may_have[taken.submit.destination_addr].add(carrier_of(house, taken))
+                if deed == "cut":
+                    house.nursery.start_soon(house.smsc.lines[taken.bind].cut)
+                elif deed == "late":
+                    house.smsc.after(7.0)(taken)
+                return house.smsc.number(taken) if deed == "accept" else None
+
+            house.smsc.reply = reply
+            caller = await house.greet()
+            await bound(house)
+            made = [
+                message(str(n), LONG if long else "短い", to=f"0901234567{n}", on_unknown=on_unknown)
+                for n, (long, on_unknown) in enumerate(wanted)
+            ]
+            await caller.submit(*made)
+            await house.wait(lambda: {event["id"] for event in house.events} == {each["id"] for each in made})
+            await trio.sleep(60.0)
+            for event in house.events:
+                carriers = may_have[f"81901234567{event['id']}".encode()]
+                assert len(carriers) < 2 or event.get("possible_duplicate"), "two carriers may have it"
+                assert event["type"] != "submitted" or carriers >= {event["carrier"]}
+            ends = Counter(event["id"] for event in house.events)
+            assert max(ends.values()) <= 2
+            assert not any(each["state"] in ("waiting", "held") for each in await caller.look("status", *ends))
+
+    in_virtual_time(send)

@@ -180,15 +180,18 @@ class Line:
         if not self._welcomed.is_set():
             self._lose(ClientError("connection", f"no welcome within {options.connect_timeout:g} s"))
         while True:
-            quiet = anyio.current_time() - self._heard
-            if quiet < options.ping_interval or self._side.full:
-                await anyio.sleep(
-                    options.ping_interval - quiet if quiet < options.ping_interval else options.ping_interval
-                )
-                continue
-            self._out.append(pack(["ping", ALIVE]))
-            self.wake()
-            asked = anyio.current_time()
-            await anyio.sleep(options.ping_timeout)
-            if self._heard < asked and not self._side.full:
-                self._lose(ClientError("connection", f"the gateway was silent for {options.ping_timeout:g} s"))
+            due = self._heard + options.ping_interval
+            if self._side.full:
+                await anyio.sleep(options.ping_interval)
+            elif anyio.current_time() < due:
+                await anyio.sleep_until(due)
+            else:
+                await self._ping()
+
+    async def _ping(self) -> None:
+        options, asked = self._options, anyio.current_time()
+        self._out.append(pack(["ping", ALIVE]))
+        self.wake()
+        await anyio.sleep(options.ping_timeout)
+        if self._heard < asked and not self._side.full:
+            self._lose(ClientError("connection", f"the gateway was silent for {options.ping_timeout:g} s"))

@@ -2,9 +2,10 @@
 
 from typing import Final
 
-from tests.fuzz import codec, frames, readers, session, text
+from tests.fuzz import codec, door, frames, readers, session, text
 from tests.fuzz.attempts import Target
 
 TARGETS: Final[dict[str, Target]] = {
-    target.name: target for target in (codec.TARGET, session.TARGET, readers.TARGET, frames.TARGET, text.TARGET)
+    target.name: target
+    for target in (codec.TARGET, session.TARGET, readers.TARGET, frames.TARGET, text.TARGET, door.TARGET)
 }

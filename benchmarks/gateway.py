@@ -26,7 +26,7 @@ TEXT: Final = "【あおば銀行】本日、口座から12,800円を引き落�
 SECRET: Final = "load"
 DEADLINE_SECONDS: Final = 300.0
 
-_CONFIG: Final = """\
+CONFIG: Final = """\
 [gateway]
 data_dir = "store"
 [upstream]
@@ -150,6 +150,11 @@ class Load:
             raise ValueError(f"the gateway answered {frame[2:]}")
 
 
+def bind_tables(port: str, binds: int, window: int) -> str:
+    """What CONFIG needs for its binds."""
+    return _BIND.format(port=port, window=window) * binds
+
+
 def run_once(plan: Plan) -> Outcome:
     """One run with fresh processes and a fresh store."""
     with tempfile.TemporaryDirectory(prefix="denpo-") as name:
@@ -158,9 +163,9 @@ def run_once(plan: Plan) -> Outcome:
         flags = ["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--receipt-delay", "0", "--window", "1000"]
         with started(["simulator", *flags], folder / "simulator.log") as simulator:
             port = simulator.ready["smpp"].rpartition(":")[2]
-            binds = _BIND.format(port=port, window=plan.window) * plan.binds
+            binds = bind_tables(port, plan.binds, plan.window)
             config = folder / "gateway.toml"
-            config.write_text(_CONFIG.format(binds=binds), encoding="utf-8")
+            config.write_text(CONFIG.format(binds=binds), encoding="utf-8")
             with started(["gateway", "--config", str(config)], folder / "gateway.log", secret) as gateway:
                 return _measure(plan, folder, gateway, simulator)
 

@@ -1,0 +1,189 @@
+"""How long the door takes from submit to result: at a steady rate, and beside a client that hangs.
+
+Gateway and simulator are processes of their own, the store is on disk with synchronous=FULL, all checks are on; the
+clients are the client library's, so its own time counts. Every latency is taken from when the message was due, not from
+when it could be written: a door that stalls cannot hide it (an open loop).
+
+    python -m benchmarks.door --json result.json
+
+`steady`: one client, 1,000 messages/s in batches of 10. `crowd`: 200 connections that submit one message each in turn;
+in every second phase one more has subscribed to all events, asks and asks, and reads nothing.
+"""
+
+import argparse
+import json
+import platform
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+from statistics import quantiles
+from typing import Any, Final
+
+import trio
+
+from benchmarks.gateway import CONFIG, SECRET, TEXT, bind_tables
+from benchmarks.processes import Process, started
+from gateway.client import Client, connect
+from protocol.upstream import VERSION, pack
+
+WARM_UP_SECONDS: Final = 1.0
+HUNG_BATCH: Final = 100
+"""Ids in each question of the client that reads nothing."""
+HUNG_PAUSE: Final = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """From due to result, in milliseconds."""
+
+    count: int
+    median: float
+    ninety_ninth: float
+    longest: float
+
+    def __str__(self) -> str:
+        return f"{self.count:8,} {self.median:10.2f} {self.ninety_ninth:10.2f} {self.longest:10.2f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A gateway that is fed to a simulator."""
+
+    address: str
+    gateway: Process
+
+
+class Offers:
+    """Submits on schedule, whatever became of those before."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self._numbers = count()
+
+    async def run(self, clients: list[Client], rate: float, batch: int, seconds: float) -> None:
+        """Offer so many messages per second, in batches, to one client after the other; wait for all results."""
+        begun = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            for n in range(int(rate * seconds / batch)):
+                due = begun + n * batch / rate
+                await trio.sleep_until(due)
+                nursery.start_soon(self._submit, clients[n % len(clients)], batch, due)
+
+    async def _submit(self, client: Client, batch: int, due: float) -> None:
+        numbers = [next(self._numbers) for _ in range(batch)]
+        name = f"{id(self):x}"
+        messages = [{"id": f"{name}-{n}", "to": f"090{n % 90_000_000 + 10_000_000}", "text": TEXT} for n in numbers]
+        results = await client.submit(messages)
+        self.seconds += [trio.current_time() - due] * batch
+        if not all(result["ok"] for result in results):
+            raise ValueError("a message was refused")
+
+    def sum_up(self) -> Latencies:
+        """The latencies so far."""
+        cuts = quantiles(self.seconds, n=100)
+        return Latencies(len(self.seconds), cuts[49] * 1e3, cuts[98] * 1e3, max(self.seconds) * 1e3)
+
+
+@contextmanager
+def running() -> Iterator[Bench]:
+    """Start both processes with a fresh store."""
+    with tempfile.TemporaryDirectory(prefix="denpo-") as name:
+        folder = Path(name)
+        flags = ["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--receipt-delay", "0", "--window", "1000"]
+        with started(["simulator", *flags], folder / "simulator.log") as simulator:
+            config = folder / "gateway.toml"
+            binds = bind_tables(simulator.ready["smpp"].rpartition(":")[2], 2, 100)
+            config.write_text(CONFIG.format(binds=binds), encoding="utf-8")
+            secret = {"DENPO_LOAD_SECRET": SECRET}
+            with started(["gateway", "--config", str(config)], folder / "gateway.log", secret) as gateway:
+                yield Bench(f"unix:{folder / 'upstream.sock'}", gateway)
+
+
+async def measure_steady(bench: Bench, rate: float, batch: int, seconds: float) -> Latencies:
+    """One client, whose events are read and acknowledged as an application would."""
+    async with connect(bench.address, "load", SECRET) as client, trio.open_nursery() as nursery:
+        nursery.start_soon(follow, client)
+        await Offers().run([client], rate, batch, WARM_UP_SECONDS)
+        offers = Offers()
+        await offers.run([client], rate, batch, seconds)
+        nursery.cancel_scope.cancel()
+    return offers.sum_up()
+
+
+async def measure_crowd(bench: Bench, connections: int, rate: float, seconds: float, rounds: int) -> dict[str, Any]:
+    """Many connections, in turn without and with one that reads nothing; and the gateway's memory."""
+    alone, beside = Offers(), Offers()
+    growth = 0
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(connect(bench.address, "load", SECRET)) for _ in range(connections)]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(follow, clients[0])
+            await Offers().run(clients, rate, 1, WARM_UP_SECONDS)
+            before = bench.gateway.memory_octets
+            for _ in range(rounds):
+                await alone.run(clients, rate, 1, seconds)
+                async with hung(bench.address):
+                    await beside.run(clients, rate, 1, seconds)
+                    growth = max(growth, bench.gateway.memory_octets - before)
+            nursery.cancel_scope.cancel()
+    return {"alone": alone.sum_up(), "beside": beside.sum_up(), "memory_growth": growth / 2**20}
+
+
+async def follow(client: Client) -> None:
+    """Read and acknowledge all events."""
+    async for _ in client.events():
+        pass
+
+
+@asynccontextmanager
+async def hung(address: str) -> AsyncIterator[None]:
+    """A client that subscribes and asks, as long as the gateway takes its questions, and never reads an answer."""
+    hello = {"version": VERSION, "client": "load", "secret": SECRET, "agent": "hung"}
+    asked = pack(["status", 2, [f"nobody-{n}" for n in range(HUNG_BATCH)]])
+    async with await trio.open_unix_socket(address.removeprefix("unix:")) as stream, trio.open_nursery() as nursery:
+
+        async def ask() -> None:
+            await stream.send_all(pack(["hello", hello]) + pack(["subscribe", 1, {"after": None}]))
+            while True:
+                await stream.send_all(asked)
+                await trio.sleep(HUNG_PAUSE)
+
+        nursery.start_soon(ask)
+        yield
+        nursery.cancel_scope.cancel()
+
+
+def main() -> None:
+    """Run both and print a table."""
+    parser = argparse.ArgumentParser("python -m benchmarks.door", description=__doc__.partition("\n")[0])
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement or phase (%(default)g)")
+    parser.add_argument("--rate", type=float, default=1000.0, help="messages per second, steady (%(default)g)")
+    parser.add_argument("--batch", type=int, default=10, help="messages in a submit, steady (%(default)s)")
+    parser.add_argument("--connections", type=int, default=200, help="in the crowd (%(default)s)")
+    parser.add_argument("--crowd-rate", type=float, default=400.0, help="messages per second, crowd (%(default)g)")
+    parser.add_argument("--rounds", type=int, default=3, help="of the crowd without and with (%(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    asked = parser.parse_args()
+    print(f"{'ms':16} {'messages':>8} {'median':>10} {'99 %':>10} {'longest':>10}")
+    with running() as bench:
+        steady = trio.run(measure_steady, bench, asked.rate, asked.batch, asked.seconds)
+        print(f"{'steady':16} {steady}", flush=True)
+    with running() as bench:
+        crowd = trio.run(measure_crowd, bench, asked.connections, asked.crowd_rate, asked.seconds, asked.rounds)
+    print(f"{'crowd':16} {crowd['alone']}\n{'  beside a hung':16} {crowd['beside']}")
+    print(f"the gateway's memory grew by {crowd['memory_growth']:.1f} MiB")
+    if asked.json:
+        found = {"steady": asdict(steady), **{name: plain(value) for name, value in crowd.items()}}
+        asked.json.write_text(json.dumps(found | {"python": platform.python_version()}, indent=1))
+
+
+def plain(value: Latencies | float) -> object:
+    """A figure for JSON."""
+    return asdict(value) if isinstance(value, Latencies) else value
+
+
+if __name__ == "__main__":
+    main()

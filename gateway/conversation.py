@@ -166,11 +166,11 @@ class Conversation:
         return partial(self._looked_up, make, tag, ids)
 
     async def _looked_up(self, make: Callable[[Message], dict[str, Any]], tag: int | str, ids: list[str]) -> bytes:
-        core, live = self._core, self._core.outstanding.live
-        async with core.outstanding.on_disk:
+        core = self._core
+        async with core.outstanding.reading():
             await core.store.commit.wait()
             found = await core.store.find_messages(self.client, ids)
-            now = {id_: make(live.get(message.key, message)) for id_, message in found.items()}
+            now = {id_: make(core.outstanding.current(message)) for id_, message in found.items()}
             await core.store.commit.wait()
         missing = {"ok": False, "error": "not_found", "detail": "no message of this id is remembered"}
         octets = pack(["result", tag, [now.get(id_) or {"id": id_, **missing} for id_ in ids]])

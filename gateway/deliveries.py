@@ -115,7 +115,7 @@ class Deliveries:
         """Settle receipts whose parts have left memory; keep those that no part on disk answers to."""
         core = self._core
         made = [(*each, list(receipts.candidates(each[1]["message_id"], self._id_form))) for each in told]
-        async with core.outstanding.on_disk:
+        async with core.outstanding.reading():
             ids = dict.fromkeys(candidate.spelling for _, _, candidates in made for candidate in candidates)
             found = await core.store.find_parts(self._name, list(ids))
             parts = self._live_parts(found)
@@ -135,9 +135,9 @@ class Deliveries:
                 core.early.keep(self._name, spellings, {**receipt, "about": about}, now)
 
     def _live_parts(self, found: Mapping[str, list[tuple[Message, int]]]) -> dict[str, list[Part]]:
-        """The parts themselves, by what the carrier calls them: of messages in memory, where they are."""
-        live = self._core.outstanding.live
-        copies = {each.key: live.get(each.key, each) for named in found.values() for each, _ in named}
+        """The parts themselves, by what the carrier calls them: of messages in memory, those there."""
+        current = self._core.outstanding.current
+        copies = {each.key: current(each) for named in found.values() for each, _ in named}
         return {
             id_: [copies[each.key].parts[n - 1] for each, n in named if n <= len(copies[each.key].parts)]
             for id_, named in found.items()

@@ -230,12 +230,10 @@ class Lanes:
 
     async def _refill(self, plan: str, lane: int, feed: Feed) -> None:
         outstanding = self._outstanding
-        async with outstanding.on_disk:
-            left = outstanding.dropped = set()
+        async with outstanding.reading() as left:
             await self._store.commit.wait()  # what has left memory before is on disk as it left
             feed.missed, room = False, self._window - feed.held
             found = await self._store.waiting(plan, lane, feed.cursor, room)
-            outstanding.dropped = None
             feed.behind = feed.missed or len(found) == room
             feed.cursor = found[-1].key if found else feed.cursor
             here = [message for message in found if message.key not in self._live and message.key not in left]

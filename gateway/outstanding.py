@@ -1,6 +1,8 @@
 """The messages in memory, and what carriers call their parts: a bounded window; what falls out is found on disk."""
 
 from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import trio
 
@@ -14,14 +16,32 @@ class Outstanding:
         self.live: dict[int, Message] = {}
         self.on_disk = trio.Lock()
         """Held while messages that are only on disk are read and changed, so that there are never two copies of one."""
-        self.dropped: set[int] | None = None
-        """While somebody reads the disk: the keys of messages that have left memory meanwhile."""
+        self.dropped: dict[int, Message] | None = None
+        """While somebody reads the disk: the messages that have left memory meanwhile, by key."""
         self._limit = limit
         self._awaiting: OrderedDict[int, Message] = OrderedDict()
         self._parts: dict[tuple[str, str], Part] = {}
 
     def __len__(self) -> int:
         return len(self._awaiting)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[dict[int, Message]]:
+        """Hold `on_disk`; gives the messages that leave memory meanwhile, of which the disk may not know the newest."""
+        async with self.on_disk:
+            left = self.dropped = dict[int, Message]()
+            try:
+                yield left
+            finally:
+                self.dropped = None
+                for message in left.values():
+                    if message.key not in self.live:
+                        self._forget_names(message)
+
+    def current(self, message: Message) -> Message:
+        """The message itself, for what was read of it from disk: it may be in memory, or have left it since."""
+        left = self.dropped or {}
+        return self.live.get(message.key) or left.get(message.key, message)
 
     def name(self, carrier: str, carrier_id: str, part: Part) -> None:
         """Remember what a carrier calls a part. A newer part that is called the same takes the name over."""
@@ -41,7 +61,11 @@ class Outstanding:
         """Let a message leave memory: it is over, or waits on disk only."""
         self._awaiting.pop(message.key, None)
         if self.live.pop(message.key, None) and self.dropped is not None:
-            self.dropped.add(message.key)
+            self.dropped[message.key] = message
+        else:
+            self._forget_names(message)
+
+    def _forget_names(self, message: Message) -> None:
         for part in message.parts:
             if self._parts.get((message.carrier, part.carrier_id)) is part:
                 del self._parts[message.carrier, part.carrier_id]

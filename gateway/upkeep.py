@@ -59,10 +59,10 @@ class Upkeep:
     async def _wake_due(self) -> None:
         core, after, now = self._core, (0.0, 0), self._core.clock()
         while True:
-            async with core.outstanding.on_disk:
+            async with core.outstanding.reading():
                 await core.store.commit.wait()
                 found = await core.store.due(now, after, PAGE)
-                current = [core.outstanding.live.get(message.key, message) for message in found]
+                current = [core.outstanding.current(message) for message in found]
                 ready = [each for each in current if 0 < each.due <= now and core.settler.fell_due(each, now)]
                 if ready:
                     await core.store.commit.wait()

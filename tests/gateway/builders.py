@@ -91,6 +91,10 @@ class Disk:
         """Let nothing be read until `release`."""
         self._readable = trio.Event()
 
+    def release_reads(self) -> None:
+        """Let reads go on, whatever is held back of commits."""
+        self._readable.set()
+
     def release(self) -> None:
         """Let everything go on."""
         self._open.set()

@@ -1,10 +1,15 @@
 """What is in memory, what it is called, and that both are bounded and let go of."""
 
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
+from trio.testing import MockClock
 
 from gateway.message import Message, PartState
 from gateway.outstanding import Outstanding
+from tests.gateway import builders
+from tests.gateway.builders import opened, settle
 from tests.gateway.fakes import message
 
 
@@ -69,13 +74,38 @@ def test_what_does_not_await_a_receipt_is_never_pushed_out() -> None:
     assert outstanding.live[1] is waiting
 
 
-def test_whoever_reads_the_disk_can_see_what_left_memory_meanwhile() -> None:
+async def test_whoever_reads_the_disk_gets_what_left_memory_meanwhile_as_it_left() -> None:
     outstanding = Outstanding(10)
-    one, other, absent, last = held(outstanding, 1), held(outstanding, 2), message(3), held(outstanding, 4)
+    one, other, absent, last = held(outstanding, 1), held(outstanding, 2, "N2"), message(3), held(outstanding, 4)
     outstanding.drop(one)
-    seen = outstanding.dropped = set()
-    outstanding.drop(other)
-    outstanding.drop(absent)
-    outstanding.dropped = None
-    outstanding.drop(last)
-    assert seen == {2}
+    async with outstanding.reading() as left:
+        outstanding.drop(other)
+        outstanding.drop(absent)
+        assert left == {2: other}
+        assert outstanding.current(message(2)) is other
+        assert outstanding.current(message(4)) is last
+        assert outstanding.current(absent) is absent
+        assert outstanding.find("alpha", "N2") is other.parts[0]
+    assert outstanding.current(read := message(2)) is read
+    assert outstanding.find("alpha", "N2") is None
+
+
+async def test_what_is_sent_while_a_cancel_reads_the_disk_is_not_cancelled(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with opened(tmp_path) as house:
+        caller = await house.greet()
+        await caller.submit(builders.message("1", receipt=False))
+        house.disk.hold_reads()
+        await caller.send(["cancel", 5, ["1"]])
+        await settle()
+        house.disk.hold(after=1)  # the next but one says that the message is done
+        house.start_binds()
+        await house.smsc.wait_taken(1)
+        await settle()
+        house.disk.release_reads()
+        await settle()
+        house.disk.release()
+        [result] = (await caller.read("result"))[2]
+        assert (result["ok"], result["error"]) == (False, "too_late")
+        await house.wait_events("submitted")

@@ -126,6 +126,8 @@ class CarrierSettings(Table):
     """Seconds after a wrong system_id or password until we try again, 0.01..3600, up to twice: some lock accounts."""
     throttle_pause: Wait = 0.1
     """Seconds a bind is silent when the SMSC says that it is too fast, 0.01..3600; then it goes on slower."""
+    stall_timeout: Wait = 60.0
+    """Seconds without a part sent, though messages wait and may go, until a bind is made again, 0.01..3600."""
     max_undelivered: Messages = 5000
     """deliver_sm read and not yet answered at once, 1..1000000; at the limit the bind is not read."""
     binds: Many[BindSettings]

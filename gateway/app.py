@@ -2,15 +2,17 @@
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import trio
 
 from config.addresses import TcpAddress
-from gateway.bind import Bind
-from gateway.carrier import Carrier
 from gateway.core import build
+from gateway.defects import keep_running
 from gateway.door import Door
+from gateway.fleet import Fleet
+from gateway.operations import Operations
 from gateway.store.sqlite import SqliteStore
 from gateway.upkeep import Upkeep
 from gateway.web import serve_web
@@ -19,9 +21,6 @@ from protocol.link import explain, listen
 if TYPE_CHECKING:
     from config.settings import Settings
     from gateway.store import Commit
-
-UNBIND_SECONDS: Final = 6.0
-"""For unbinding, after the answers owed to us have come or been given up."""
 
 
 class Gateway:
@@ -32,14 +31,12 @@ class Gateway:
         self.settings = settings
         self.store = store
         self.core = build(settings, store)
-        self.carriers = [Carrier(name, self.core) for name in settings.carriers]
-        self.binds = [Bind(carrier, n) for carrier in self.carriers for n in range(len(carrier.settings.binds))]
+        self.fleet = Fleet(self.core)
+        self.operations = Operations(self.fleet)
         self.door = Door(self.core)
         self._stop = trio.Event()
         store.committed = self._committed
         store.leases = self.core.lanes.leases
-        for carrier in self.carriers:
-            self.core.lanes.wake[carrier.name] = self._waker(carrier)
 
     @property
     def stopping(self) -> bool:
@@ -61,13 +58,13 @@ class Gateway:
             base.start_soon(self.store.run)
             await upkeep.start()
             async with trio.open_nursery() as outer:
-                outer.start_soon(self.core.lanes.run)
-                outer.start_soon(upkeep.run)
+                outer.start_soon(partial(keep_running, self.core.lanes.run, task="lanes"))
+                outer.start_soon(partial(keep_running, upkeep.run, task="upkeep"))
                 outer.start_soon(serve_web, self, web)
                 await self._serve(outer, web, ready)
                 outer.cancel_scope.cancel()
             base.cancel_scope.cancel()
-        await self.store.close(clean=all(bind.session is None for bind in self.binds))
+        await self.store.close(clean=self.fleet.clean)
 
     async def _serve(
         self, outer: trio.Nursery, web: list[trio.SocketListener], ready: Callable[[dict[str, Any]], None]
@@ -76,21 +73,13 @@ class Gateway:
             addresses = {"web": _names(web)}
             await doors.start(self.door.run)
             async with trio.open_nursery() as binds:
-                for bind in self.binds:
-                    binds.start_soon(bind.run)
+                binds.start_soon(self.fleet.run)
                 ready({"upstream": self.door.addresses, **addresses, "pid": os.getpid()})
                 await self._stop.wait()
                 self.door.close()
-                await self._drain(binds)
+                self.fleet.stop(self.core.settings.gateway.drain_timeout)
             await self.store.commit.wait()
             doors.cancel_scope.cancel()
-
-    async def _drain(self, binds: trio.Nursery) -> None:
-        """Wait for the answers owed to us and unbind; what has not ended by then is ended."""
-        patience = self.settings.gateway.drain_timeout
-        binds.cancel_scope.deadline = trio.current_time() + patience + UNBIND_SECONDS
-        for bind in self.binds:
-            binds.start_soon(bind.drain, patience)
 
     async def _listen_web(self) -> list[trio.SocketListener]:
         address = self.settings.web.listen
@@ -108,15 +97,6 @@ class Gateway:
             lanes.offer(commit.added)
         if commit.events:
             self.door.publish(commit)
-
-    def _waker(self, carrier: Carrier) -> Callable[[], None]:
-        binds = [bind for bind in self.binds if bind.carrier is carrier]
-
-        def wake() -> None:
-            for bind in binds:
-                bind.pump.wake()
-
-        return wake
 
 
 def _names(listeners: list[trio.SocketListener]) -> list[str]:

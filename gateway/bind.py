@@ -1,4 +1,8 @@
-"""One bind: its connection is made, bound, kept, made again, drained; `Pump` feeds it, `Inbox` answers deliveries."""
+"""One bind: its connection is made, bound, kept, made again, drained; `Pump` feeds it, `Inbox` answers deliveries.
+
+A defect of ours ends the connection it strikes: what was not answered is unknown, and the bind is made again after a
+while, so that the others go on.
+"""
 
 import errno
 import ssl
@@ -9,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 import trio
 
+from gateway.defects import report
 from gateway.inbox import Inbox
 from gateway.ladders import LOUD, Cause, Ladders, cause_of
 from gateway.message import Part
@@ -29,7 +34,7 @@ from protocol.events import (
 from protocol.link import Link, connect, explain
 from protocol.pdu import BindReceiver, BindTransceiver, BindTransmitter, Pdu
 from protocol.session import Limits, Session
-from protocol.states import Role
+from protocol.states import BOUND, Role
 
 if TYPE_CHECKING:
     from config.settings import BindSettings
@@ -43,9 +48,15 @@ _REQUESTS: Final = {
     BindType.TRANSCEIVER: BindTransceiver,
 }
 
+UNBIND_SECONDS: Final = 6.0
+"""For unbinding, after the answers owed to us have come or been given up."""
+WATCHES: Final = 10
+"""Looks within `stall_timeout` at whether something is sent."""
+_DEFECT: Final = "a defect of the gateway, see the log"
+
 
 class Bind:
-    """One connection to an SMSC. `run` is its whole life; `drain` ends it."""
+    """One connection to an SMSC. `run` is its whole life, `stop` ends it; meanwhile it may be paused and drained."""
 
     def __init__(self, carrier: "Carrier", number: int) -> None:
         self.name = f"{carrier.name}.{number}"
@@ -55,47 +66,94 @@ class Bind:
         """The session while it is bound."""
         self._link: Link | None = None
         self._connecting = trio.CancelScope()
-        self._stopping = trio.Event()
+        self._stopping = False
+        self._kept_down = False
+        """Whether it was drained and not resumed."""
         self._changed = trio.Event()
+        self._handling: list[Event] = []
+        """Events that are being dealt with."""
         self._reason = ""
         self._cause = Cause.UNREACHABLE
         self._ladders = Ladders(carrier.settings)
         self._up_at = inf
-        self._submits = False
-        """Whether the carrier counts it among those that may submit."""
         self.pump = Pump(self.name, carrier, self.settings)
         self._inbox = Inbox(carrier, self._change)
         key = f"carriers.{carrier.name}.binds.{number}"
         self._tls = _tls(self.settings, key) if self.settings.tls else None
 
+    @property
+    def state(self) -> str:
+        """In a word: up, down, paused, draining, drained."""
+        if self._kept_down:
+            return "draining" if self._link else "drained"
+        if self.pump.paused:
+            return "paused"
+        return "up" if self.session else "down"
+
+    @property
+    def _wanted(self) -> bool:
+        return not self._stopping and not self._kept_down
+
     async def run(self) -> None:
-        """Keep it bound until it is drained: connect, bind, serve, and again after a while that grows with failures."""
-        while not self._stopping.is_set():
-            await self._serve_once()
-            if self._stopping.is_set():
-                return
-            cause = self._cause
-            self.carrier.counts.bind_failures[cause] += 1
-            wait = self._ladders.wait(cause, self.carrier.core.chance())
-            log = _log.error if cause in LOUD else _log.warning
-            log("bind_down", bind=self.name, cause=cause.value, reason=self._reason, retry_in=round(wait, 1))
-            with trio.move_on_after(wait):
-                await self._stopping.wait()
+        """Keep it bound until it is stopped: connect, bind, serve, and again after a while that grows with failures."""
+        while not self._stopping:
+            if self._wanted:
+                await self._serve_once()
+                await self._wait_again()
+            else:
+                await self._wait_change()
+
+    async def _wait_again(self) -> None:
+        if not self._wanted:
+            return
+        cause = self._cause
+        self.carrier.counts.bind_failures[cause] += 1
+        wait = self._ladders.wait(cause, self.carrier.core.chance())
+        log = _log.error if cause in LOUD else _log.warning
+        log("bind_down", bind=self.name, cause=cause.value, reason=self._reason, retry_in=round(wait, 1))
+        with trio.move_on_after(wait):
+            while self._wanted:
+                await self._wait_change()
+
+    def pause(self) -> None:
+        """Send nothing new until `resume`; what the carrier brings is taken."""
+        self.pump.paused = True
+        self._count()
+        self.pump.give_back((), self.carrier.core.clock())
+
+    def resume(self) -> None:
+        """Send again, and bind again if it was drained; a bind that was stopped stays so."""
+        if self._stopping:
+            return
+        self.pump.paused = self._kept_down = False
+        self.pump.wake()
+        self._count()
+        self._change()
 
     async def drain(self, patience: float) -> None:
-        """Send nothing more, wait so long (seconds) for the answers owed to us, then unbind and close."""
-        self._stopping.set()
-        self.pump.stop()
+        """Pause, wait so long (seconds) for the answers owed to us, then unbind, and stay down until `resume`."""
+        self._kept_down = True
+        self.pause()
         self._connecting.cancel()
+        self._change()
         with trio.move_on_after(patience):
-            while self.session and (self.session.in_flight or self._inbox.held):
-                self._changed = trio.Event()
-                await self._changed.wait()
+            while self.state == "draining" and self.session and (self.session.in_flight or self._inbox.held):
+                await self._wait_change()
+        if not self._kept_down:
+            return
         if self._link and self.session:
             await self._handle(self.session.unbind(trio.current_time()))
             self._link.flush()
         elif self._link:
             self._link.close("stopping")
+        with trio.move_on_after(UNBIND_SECONDS):
+            while self.state == "draining":
+                await self._wait_change()
+
+    async def stop(self, patience: float) -> None:
+        """Drain it for good: `run` returns."""
+        self._stopping = True
+        await self.drain(patience)
 
     async def _serve_once(self) -> None:
         stream = await self._connect()
@@ -104,15 +162,49 @@ class Bind:
         self._cause = Cause.UNANSWERED
         session = Session(Role.ESME, self._limits(), trio.current_time())
         session.request(_request(self.settings), trio.current_time())
-        self._link = Link(stream, session, write_timeout=self.carrier.settings.write_timeout)
+        self._link = link = Link(stream, session, write_timeout=self.carrier.settings.write_timeout)
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self.pump.run, session, self._link)
-                nursery.start_soon(self._inbox.run, session, self._link)
-                await self._link.run(self._handle)
+                nursery.start_soon(self.pump.run, session, link)
+                nursery.start_soon(self._inbox.run, session, link)
+                nursery.start_soon(self._watch, session, link)
+                await link.run(self._handle)
                 nursery.cancel_scope.cancel()
+        except Exception as error:
+            self._give_up(error, session)
         finally:
             self._link = None
+            self._change()
+
+    def _give_up(self, error: Exception, session: Session) -> None:
+        """A defect has ended the connection, perhaps in the middle of a list of events: settle what it leaves.
+
+        Raises: the error, when the store has failed.
+        """
+        report(error, bind=self.name)
+        self.carrier.counts.defects += 1
+        events = [*self._handling, *session.close(_DEFECT)]
+        self._handling = []
+        now = self.carrier.core.clock()
+        for part in (part for event in events for part in _parts(event)):
+            try:
+                self.carrier.core.settler.unanswered([part], now)
+            except Exception as again:
+                report(again, bind=self.name)
+        self._cause = Cause.DEFECT
+        self._down(_DEFECT, [], now)
+
+    async def _watch(self, session: Session, link: Link) -> None:
+        """End the link when messages wait, nothing stands in their way, and yet nothing is sent."""
+        idle = 0
+        while idle < WATCHES:
+            written = self.pump.written
+            await trio.sleep(self.carrier.settings.stall_timeout / WATCHES)
+            idle = idle + 1 if self.pump.written == written and self.pump.may_send(session) else 0
+        self.carrier.counts.stalls += 1
+        reason = f"messages wait and nothing was sent for {self.carrier.settings.stall_timeout:g} s"
+        _log.error("bind_stalled", bind=self.name, reason=reason)
+        link.close(reason)
 
     def _limits(self) -> Limits:
         settings = self.carrier.settings
@@ -141,6 +233,7 @@ class Bind:
     async def _handle(self, events: list[Event]) -> None:
         assert self._link is not None
         now, link, settle = self.carrier.core.clock(), self._link, self.pump.settle
+        self._handling = events
         for event in events:
             if isinstance(event, Answered):
                 settle(event, now, link)
@@ -148,13 +241,26 @@ class Bind:
                 self._inbox.add(event)
             else:
                 self._note(event, now, link)
+        self._handling = []
         self.pump.wake()
         self._change()
         await self._inbox.wait_room()
 
     def _change(self) -> None:
-        """Have `drain` look whether it may go on."""
+        """Have those who wait for a change look whether they may go on."""
         self._changed.set()
+
+    async def _wait_change(self) -> None:
+        if self._changed.is_set():
+            self._changed = trio.Event()
+        await self._changed.wait()
+
+    def _count(self) -> None:
+        """Have the carrier count it among the binds that may submit, or no longer."""
+        if self.session and self.session.state in BOUND and self.pump.submits and not self.pump.paused:
+            self.carrier.bind_up(self)
+        else:
+            self.carrier.bind_down(self)
 
     def _note(self, event: Event, now: float, link: Link) -> None:
         counts = self.carrier.counts
@@ -185,16 +291,12 @@ class Bind:
         self._cause = Cause.LOST
         self.carrier.counts.binds += 1
         _log.info("bind_up", bind=self.name, host=self.settings.host, port=self.settings.port)
-        if self.pump.submits:
-            self._submits = True
-            self.carrier.bind_up()
+        self._count()
 
     def _leave(self, now: float, unanswered: Sequence[Part] = ()) -> None:
         """Send nothing more over this link: the SMSC asks to unbind, or is gone. now: Unix seconds."""
         self.pump.give_back(unanswered, now)
-        if self._submits:
-            self._submits = False
-            self.carrier.bind_down()
+        self._count()
 
     def _down(self, reason: str, unanswered: list[Part], now: float) -> None:
         self._reason = reason
@@ -204,6 +306,14 @@ class Bind:
             self._ladders.was_up(trio.current_time() - self._up_at)
             self.session = None
         self._change()
+
+
+def _parts(event: Event) -> list[Part]:
+    """The parts of ours that an event is about."""
+    if isinstance(event, Closed):
+        return event.unanswered
+    tag = event.tag if isinstance(event, Answered | LateAnswer | Unanswered) else None
+    return [tag] if isinstance(tag, Part) else []
 
 
 def _request(settings: "BindSettings") -> Pdu:

@@ -29,7 +29,7 @@ class Carrier:
         self.deliveries = Deliveries(name, core)
         burst = core.settings.burst_of(name)
         self.throttle = Throttle(self.settings.parts_per_second, burst, trio.current_time())
-        self.bound = 0
+        self._able: set[object] = set()
         """Binds that are up and may submit."""
         self._profile = core.profiles[name]
         self._validity = core.settings.profile_of(name).validity
@@ -37,17 +37,23 @@ class Carrier:
         """Seconds a message must still have to be begun with: less can't be written."""
         self._bits = 8 if self._profile.concatenation is Concatenation.UDH8 else 16
 
-    def bind_up(self) -> None:
+    @property
+    def bound(self) -> int:
+        """Binds that are up and may submit."""
+        return len(self._able)
+
+    def bind_up(self, bind: object) -> None:
         """Note that a bind may submit."""
-        self.bound += 1
-        if self.bound == 1:
+        self._able.add(bind)
+        if len(self._able) == 1:
             self.core.lanes.carrier_up(self.name)
 
-    def bind_down(self) -> None:
-        """Note that a bind that could submit is gone."""
-        self.bound -= 1
-        if self.bound == 0:
-            self.core.lanes.carrier_down(self.name)
+    def bind_down(self, bind: object) -> None:
+        """Note that a bind is gone, or may not submit any longer; does nothing when it could not before."""
+        if bind in self._able:
+            self._able.remove(bind)
+            if not self._able:
+                self.core.lanes.carrier_down(self.name)
 
     def begin(self, message: Message) -> list[Part]:
         """Make a taken message ready to be sent.
@@ -68,12 +74,12 @@ class Carrier:
         message.carrier, message.state = self.name, State.SENDING
         return [part for part in message.parts if part.state is PartState.WAITING]
 
-    def refuse(self, message: Message) -> None:
-        """Settle a message that this carrier's profile can't carry as rejected."""
+    def refuse(self, message: Message, status: int = Status.RINVMSGLEN) -> None:
+        """Settle a message that can't be sent as rejected; by default, as too long for this carrier's profile."""
         message.carrier = self.name
         message.parts = message.parts or [Part(message, 1)]
         part = next(part for part in message.parts if part.state is PartState.WAITING)
-        self.core.settler.refused(part, Status.RINVMSGLEN, self.core.clock())
+        self.core.settler.refused(part, status, self.core.clock())
 
     def compose(self, part: Part, bind: "BindSettings") -> SubmitSm:
         """Make the submit_sm of a part (SMPP 3.4, 4.4.1)."""

@@ -15,6 +15,7 @@ import trio
 
 from config.addresses import TcpAddress, UnixAddress
 from gateway.conversation import Answer, Conversation
+from gateway.defects import report
 from gateway.feed import Feed
 from gateway.guard import Guard
 from protocol.errors import FrameError
@@ -110,6 +111,9 @@ class Door:
             await connection.run()
         except* (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
             pass  # the client is gone, or never shook hands: what it was owed comes again when it is back
+        except* Exception as errors:
+            report(errors, client=connection.conversation.client)
+            self.core.counts.defects += 1
         finally:
             self.connections.discard(connection)
 

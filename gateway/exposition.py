@@ -32,6 +32,8 @@ _CARRIER_COUNTERS: Final = {
     "deferred": ("deliveries_deferred", "Deliveries that there was no room for: they come again"),
     "malformed": ("pdus_refused", "PDUs of the carrier that broke the rules"),
     "binds": ("binds", "Successful binds"),
+    "stalls": ("bind_stalls", "Connections closed because messages waited and nothing was sent"),
+    "defects": ("defects", "Connections and messages that a defect of the gateway has ended"),
 }
 
 
@@ -63,6 +65,9 @@ class _Gathering(Collector):
         yield _counter_by("events", "Events about messages", "type", counts.events)
         yield _counter("receipts_repeated", "Receipts for a part that had its final one", counts.receipts_repeated)
         yield _counter("bad_frames", "Client connections closed for breaking the protocol", counts.bad_frames)
+        yield _counter(
+            "connection_defects", "Client connections that a defect of the gateway has ended", counts.defects
+        )
         yield _counter("commits", "Commits of the store", self._gateway.store.commits)
 
     def _backlog(self) -> Iterator[Metric]:
@@ -101,18 +106,22 @@ class _Gathering(Collector):
 
     def _binds(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("denpo_bind_up", "1 while the bind is bound", labels=["carrier", "bind"])
+        paused = GaugeMetricFamily(
+            "denpo_bind_paused", "1 while the bind is kept from sending, by people", labels=["carrier", "bind"]
+        )
         used = GaugeMetricFamily("denpo_window_used", "submit_sm unanswered", labels=["carrier", "bind"])
         size = GaugeMetricFamily("denpo_window_size", "submit_sm that may be unanswered", labels=["carrier", "bind"])
         pace = GaugeMetricFamily(
             "denpo_bind_rate", "Parts a second that the SMSC lets the bind send; +Inf: any", labels=["carrier", "bind"]
         )
-        for bind in self._gateway.binds:
+        for bind in self._gateway.fleet.binds:
             labels = [bind.carrier.name, bind.name]
             up.add_metric(labels, 1 if bind.session else 0)
+            paused.add_metric(labels, int(bind.pump.paused))
             used.add_metric(labels, bind.session.in_flight if bind.session else 0)
             size.add_metric(labels, bind.settings.window)
             pace.add_metric(labels, bind.pump.pace.rate(trio.current_time()))
-        yield from (up, used, size, pace)
+        yield from (up, paused, used, size, pace)
 
 
 def _counter(name: str, text: str, value: int) -> Metric:

@@ -34,6 +34,8 @@ class Cause(Enum):
     """We can't listen for the SMSC."""
     LOST = "lost"
     """It was bound."""
+    DEFECT = "defect"
+    """A defect of ours; told with its place already."""
 
 
 LOUD: Final = {Cause.TLS, Cause.CREDENTIALS, Cause.OUTBIND}

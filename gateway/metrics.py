@@ -43,6 +43,10 @@ class CarrierCounts:
     """Successful binds."""
     bind_failures: dict[Cause, int] = field(default_factory=lambda: dict.fromkeys(Cause, 0))
     """Binds that failed or were lost."""
+    stalls: int = 0
+    """Connections that were closed because messages waited and nothing was sent."""
+    defects: int = 0
+    """Connections, and messages, that a defect of ours has ended."""
 
 
 @dataclass(slots=True)
@@ -58,4 +62,6 @@ class Counts:
     """By type."""
     receipts_repeated: int = 0
     bad_frames: int = 0
+    defects: int = 0
+    """Connections of clients that a defect of ours has ended."""
     carriers: dict[str, CarrierCounts] = field(default_factory=dict)

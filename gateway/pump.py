@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from config.settings import OnUnknown
+from gateway.defects import report
 from gateway.message import Message, Part, PartState, State
 from gateway.pace import Pace
 from gateway.retry import Action
@@ -33,8 +34,11 @@ class Pump:
         self.settings = settings
         self.pace = Pace()
         """How fast the SMSC lets it go."""
-        self._paused_until = -inf
-        self._stopped = False
+        self.paused = False
+        """Nothing more is sent, until it is resumed."""
+        self.written = 0
+        """Parts written so far."""
+        self._silent_until = -inf
         self._wake = trio.Event()
         self._parts: deque[Part] = deque()
         """Taken and not yet written, though they count as sent; the first may be the rest of a message."""
@@ -50,9 +54,11 @@ class Pump:
         """Have it look whether there is something to send."""
         self._wake.set()
 
-    def stop(self) -> None:
-        """Send nothing more, ever."""
-        self._stopped = True
+    def may_send(self, session: Session) -> bool:
+        """Whether there is something to send, and neither a limit, nor the SMSC, nor people stand in the way."""
+        now = trio.current_time()
+        waits = self._parts or self.carrier.core.lanes.waiting(self.carrier.name)
+        return bool(waits) and self.submits and not self.paused and session.room > 0 and self._opens_at(now) <= now
 
     async def run(self, session: Session, link: Link) -> None:
         """Send whenever there is room, something to send, and leave to send it."""
@@ -80,14 +86,14 @@ class Pump:
 
     def give_back(self, unanswered: Sequence[Part], now: float) -> None:
         """Settle what was not answered as unknown; what was not written goes first again. now: Unix seconds."""
+        settler = self.carrier.core.settler
+        settler.unanswered(unanswered, now)
         unsent = [*self._parts, *self._marking]
         self._parts.clear()
         self._marking.clear()
         for part in unsent:
             if part.state is PartState.SENT:
                 part.state = PartState.WAITING
-        settler = self.carrier.core.settler
-        settler.unanswered(unanswered, now)
         for message in {part.message.key: part.message for part in unsent}.values():
             settler.unsent(message, now)
 
@@ -95,7 +101,7 @@ class Pump:
         if action is Action.PAUSE:
             now = trio.current_time()
             if self.pace.refused(now):
-                self._paused_until = now + self.carrier.settings.throttle_pause
+                self._silent_until = now + self.carrier.settings.throttle_pause
         elif action is Action.REBIND:
             link.session.unbind(trio.current_time(), f"the SMSC answered {status_name(status)}")
             link.flush()
@@ -105,15 +111,19 @@ class Pump:
 
         Returns: when to look again, if nothing happens before; inf: only when something happens.
         """
-        while session.room > 0 and not link.closing and not self._stopped:
+        while session.room > 0 and not link.closing and not self.paused:
             now = trio.current_time()
-            opens = max(self.carrier.throttle.opens_at(now), self.pace.opens_at(now), self._paused_until)
+            opens = self._opens_at(now)
             if opens > now:
                 return opens
             taken = await self._take(self._room(session, now))
             if not self._send(session, link) and not taken:
                 break
         return inf
+
+    def _opens_at(self, now: float) -> float:
+        """When the carrier's limits and wishes let a part go; a time to come, or one that is over."""
+        return max(self.carrier.throttle.opens_at(now), self.pace.opens_at(now), self._silent_until)
 
     def _room(self, session: Session, now: float) -> int:
         """Parts that may go now."""
@@ -151,7 +161,9 @@ class Pump:
             return self.carrier.begin(message)
         except TextError:
             self.carrier.refuse(message)
-            return []
+        except Exception as error:
+            self._spare(message, error)
+        return []
 
     def _send(self, session: Session, link: Link) -> bool:
         """Write what there is room for; whether there was anything to write or to leave out."""
@@ -162,15 +174,27 @@ class Pump:
             if part.message.state is not State.SENDING or part.state is not PartState.SENT:
                 self._leave_out(part)
                 continue
-            sequence = session.request(self.carrier.compose(part, self.settings), now, part)
+            try:
+                sequence = session.request(self.carrier.compose(part, self.settings), now, part)
+            except Exception as error:
+                part.state = PartState.WAITING
+                self._spare(part.message, error)
+                continue
             part.note_sent(self.name, sequence, at)
             sent += 1
         if sent:
             self.carrier.throttle.take(sent, now)
             self.pace.sent(sent, now)
             self.carrier.counts.sent += sent
+            self.written += sent
             link.flush()
         return len(self._parts) < waiting
+
+    def _spare(self, message: Message, error: Exception) -> None:
+        """A message can't be written because of a defect of ours: it is refused, or it would end every bind in turn."""
+        report(error, bind=self.name, message_id=message.message_id)
+        self.carrier.counts.defects += 1
+        self.carrier.refuse(message, Status.RX_P_APPN)
 
     def _leave_out(self, part: Part) -> None:
         """Its message has ended or was put aside meanwhile, or a receipt of an earlier copy of the part has come."""

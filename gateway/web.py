@@ -4,7 +4,7 @@
 | --- | --- |
 | GET /metrics | the counters, in Prometheus' text format |
 | GET /healthz | 200 while the loop runs and the store commits |
-| GET /readyz | 200 when messages can be taken and sent: at least one bind is up; else 503, with what is missing |
+| GET /readyz | 200 when messages can be taken and sent: a bind is up and not paused; else 503; with all states |
 """
 
 from typing import TYPE_CHECKING, Any, Final
@@ -53,9 +53,10 @@ def make_app(gateway: "Gateway") -> Starlette:
         return JSONResponse({"healthy": False, "detail": f"no commit within {HEALTH_SECONDS:g} s"}, 503)
 
     async def readyz(_request: Request) -> Response:
-        carriers = {carrier.name: carrier.bound for carrier in gateway.carriers}
-        ready = any(carriers.values()) and not gateway.stopping
-        return JSONResponse({"ready": ready, "stopping": gateway.stopping, "binds_up": carriers}, 200 if ready else 503)
+        able = {name: carrier.bound for name, carrier in gateway.fleet.carriers.items()}
+        ready = any(able.values()) and not gateway.stopping
+        states = {"binds_up": able, "binds": gateway.operations.states()}
+        return JSONResponse({"ready": ready, "stopping": gateway.stopping, **states}, 200 if ready else 503)
 
     pages = {"/metrics": metrics, "/healthz": healthz, "/readyz": readyz}
     return Starlette(routes=[Route(path, page, methods=["GET"]) for path, page in pages.items()])

@@ -144,9 +144,9 @@ class House:
         self.nursery.start_soon(upkeep.run)
 
     def start_binds(self) -> list[Bind]:
-        """Start every bind; `binds_ended` is set when all have been drained."""
+        """Start every bind; `binds_ended` is set when the fleet was stopped."""
         self.nursery.start_soon(self._run_binds)
-        return self.gateway.binds
+        return self.gateway.fleet.binds
 
     def connect(self, stream: trio.abc.Stream) -> None:
         """Serve one end of a stream as a client's connection."""
@@ -180,9 +180,7 @@ class House:
         return self.events
 
     async def _run_binds(self) -> None:
-        async with trio.open_nursery() as nursery:
-            for bind in self.gateway.binds:
-                nursery.start_soon(bind.run)
+        await self.gateway.fleet.run()
         self.binds_ended.set()
 
     def _committed(self, commit: Commit) -> None:

@@ -64,7 +64,7 @@ async def test_a_refused_bind_is_asked_for_again_after_a_while_and_named_in_the_
         house.smsc.bind_status = lambda: next(statuses, 0)
         house.start_binds()
         await house.smsc.wait_bound(2)
-        assert house.gateway.binds[0].session is not None
+        assert house.gateway.fleet.binds[0].session is not None
     reasons = [line["reason"] for line in house.log if line["event"] == "bind_down"]
     assert len(reasons) == 2
     assert reasons[0].startswith("the SMSC refused the bind: ESME_RINVPASWD")
@@ -269,11 +269,11 @@ async def test_no_part_goes_twice_when_an_earlier_part_of_its_message_is_throttl
             (Status.RTHROTTLED, b"") if len(house.smsc.taken) == 1 else house.smsc.number(taken)
         )
         caller = await house.greet()
-        house.nursery.start_soon(house.gateway.binds[0].run)
+        house.nursery.start_soon(house.gateway.fleet.binds[0].run)
         await house.smsc.wait_bound(0)
         await caller.submit(message("1", LONG))
         await house.smsc.wait_taken(1)
-        house.nursery.start_soon(house.gateway.binds[1].run)
+        house.nursery.start_soon(house.gateway.fleet.binds[1].run)
         await house.wait_events("submitted")
         await trio.sleep(60.0)
     assert sorted(taken.part for taken in house.smsc.taken) == [1, 1, 2, 3]

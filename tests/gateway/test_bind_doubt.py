@@ -175,7 +175,7 @@ async def test_what_was_never_sent_goes_first_again_after_a_cut_and_is_no_possib
 ) -> None:
     async with opened(tmp_path, {"carriers.alpha.binds": [bind_table(window=1) for _ in range(binds)]}) as house:
         caller = await house.greet()
-        first, *others = house.gateway.binds
+        first, *others = house.gateway.fleet.binds
         house.nursery.start_soon(first.run)
         line = await house.smsc.wait_bound(0)
         house.disk.hold(after=1)
@@ -196,7 +196,7 @@ async def test_what_was_never_sent_goes_first_again_after_a_cut_and_is_no_possib
 async def test_what_was_never_sent_goes_over_an_idle_bind_at_once(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with opened(tmp_path, {"carriers.alpha.binds": [bind_table(), bind_table()]}) as house:
         caller = await house.greet()
-        first, second = house.gateway.binds
+        first, second = house.gateway.fleet.binds
         house.nursery.start_soon(first.run)
         line = await house.smsc.wait_bound(0)
         house.disk.hold(after=1)

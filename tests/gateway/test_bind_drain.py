@@ -11,12 +11,10 @@ from tests.gateway.carriers import Line, receipt
 
 
 async def drain(house: House, patience: float = 10.0) -> float:
-    """Drain every bind and wait for their ends; returns the seconds that it took."""
+    """Stop every bind and wait for their ends; returns the seconds that it took."""
     begun = trio.current_time()
     with trio.fail_after(patience + 60.0):
-        async with trio.open_nursery() as nursery:
-            for bind in house.gateway.binds:
-                nursery.start_soon(bind.drain, patience)
+        house.gateway.fleet.stop(patience)
         await house.binds_ended.wait()
     return trio.current_time() - begun
 
@@ -92,10 +90,10 @@ async def test_a_bind_that_is_connecting_or_waiting_to_ends_at_once(tmp_path: Pa
     async with opened(tmp_path) as house:
         house.smsc.unreachable = True
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(house.gateway.binds[0].run)
+            nursery.start_soon(house.gateway.fleet.binds[0].run)
             await trio.sleep(10.3)
             begun = trio.current_time()
-            await house.gateway.binds[0].drain(10.0)
+            await house.gateway.fleet.binds[0].stop(10.0)
         assert trio.current_time() == begun
 
 

@@ -202,7 +202,7 @@ async def test_an_smsc_that_takes_no_more_octets_costs_the_bind(tmp_path: Path, 
         caller = await house.greet()
         house.start_binds()
         await house.smsc.wait_bound(0)
-        link = house.gateway.binds[0]._link
+        link = house.gateway.fleet.binds[0]._link
         assert link is not None
 
         async def stuck(_octets: object) -> None:

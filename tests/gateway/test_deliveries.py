@@ -144,9 +144,9 @@ async def test_a_receipt_may_come_over_another_bind_of_the_account(tmp_path: Pat
     binds = [bind_table(type="transmitter"), bind_table(type="receiver")]
     async with opened(tmp_path, {"carriers.alpha.binds": binds}) as house:
         caller = await house.greet()
-        house.nursery.start_soon(house.gateway.binds[0].run)
+        house.nursery.start_soon(house.gateway.fleet.binds[0].run)
         await house.smsc.wait_bound(0)
-        house.nursery.start_soon(house.gateway.binds[1].run)
+        house.nursery.start_soon(house.gateway.fleet.binds[1].run)
         receiver = await house.smsc.wait_bound(1)
         await caller.submit(message("a"))
         await house.wait_events("submitted")

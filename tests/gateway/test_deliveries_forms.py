@@ -75,8 +75,8 @@ async def test_a_burst_of_receipts_while_the_disk_is_slow_and_the_client_is_away
     changes = {"carriers.alpha.binds": [bind_table(window=1000), bind_table()], "gateway.outstanding": memory}
     async with opened(tmp_path, changes) as house:
         caller = await house.greet()
-        house.nursery.start_soon(house.gateway.binds[0].run)
-        house.nursery.start_soon(house.gateway.binds[1].run)
+        house.nursery.start_soon(house.gateway.fleet.binds[0].run)
+        house.nursery.start_soon(house.gateway.fleet.binds[1].run)
         lines = [await house.smsc.wait_bound(n) for n in (0, 1)]
         await caller.submit(*(message(str(n), to=f"0901{n:07}") for n in range(BURST)))
         await house.wait_events(*["submitted"] * BURST)

@@ -119,7 +119,7 @@ async def test_what_was_refused_elsewhere_goes_on_to_the_next_carrier_after_a_re
     async with opened(tmp_path, TWO) as house:
         owns(house, alpha=b"no", beta=b"5678")
         caller = await house.greet()
-        house.nursery.start_soon(house.gateway.binds[0].run)
+        house.nursery.start_soon(house.gateway.fleet.binds[0].run)
         await caller.submit(message("1"))
         await house.smsc.wait_taken(1)
         await trio.sleep(100.0)

@@ -100,7 +100,7 @@ async def test_parts_that_a_cut_left_to_another_bind_are_one_message_and_receipt
 
         house.smsc.reply = reply
         caller = await house.greet()
-        first, second = house.gateway.binds
+        first, second = house.gateway.fleet.binds
         house.nursery.start_soon(first.run)
         line = await house.smsc.wait_bound(0)
         await caller.submit(message("1", LONG, on_unknown="resend"))

@@ -36,8 +36,20 @@ async def test_it_is_ready_only_while_a_bind_is_up(tmp_path: Path, autojump_cloc
         await settle()
         after = await get(house, "/readyz")
     assert [before.status_code, up.status_code, after.status_code] == [503, 200, 503]
-    assert before.json() == {"ready": False, "stopping": False, "binds_up": {"alpha": 0}}
-    assert up.json() == {"ready": True, "stopping": False, "binds_up": {"alpha": 1}}
+    down, bound = {"binds_up": {"alpha": 0}, "binds": {"alpha.0": "down"}}, {"binds_up": {"alpha": 1}}
+    assert before.json() == {"ready": False, "stopping": False} | down
+    assert up.json() == {"ready": True, "stopping": False, "binds": {"alpha.0": "up"}} | bound
+
+
+async def test_it_is_not_ready_while_all_binds_are_paused(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with opened(tmp_path) as house:
+        house.start_binds()
+        await house.smsc.wait_bound(0)
+        house.gateway.operations.pause("alpha")
+        answer, metrics = await get(house, "/readyz"), (await get(house, "/metrics")).text
+    assert (answer.status_code, answer.json()["binds"]) == (503, {"alpha.0": "paused"})
+    assert 'denpo_bind_paused{bind="alpha.0",carrier="alpha"} 1.0' in metrics
+    assert 'denpo_bind_up{bind="alpha.0",carrier="alpha"} 1.0' in metrics
 
 
 async def test_a_stopping_gateway_is_not_ready(tmp_path: Path, autojump_clock: MockClock) -> None:

@@ -19,6 +19,8 @@ HEADER: Final = struct.Struct(">IIII")
 """command_length, command_id, command_status, sequence_number (3.2)."""
 _TLV: Final = struct.Struct(">HH")
 
+_SUBMIT_SM_RESP: Final = int(SubmitSmResp.id)
+
 QuickDecoder: TypeAlias = Callable[[bytes, int, int], Pdu | None]
 """Reads a body between two offsets, or leaves it to the table: None."""
 
@@ -37,6 +39,16 @@ def encode(pdu: Pdu, sequence_number: int, status: int = 0) -> bytes:
     if length > MAX_PDU_OCTETS:
         raise EncodingError(f"a PDU may have {MAX_PDU_OCTETS} octets, would have {length}")
     return HEADER.pack(length, pdu.id, status, sequence_number) + body
+
+
+def encode_taken(message_id: bytes, sequence_number: int) -> bytes:
+    """Make the frame that says that a submit_sm was taken: what `encode` makes of SubmitSmResp(message_id), quicker.
+
+    Raises: EncodingError: as `encode` does.
+    """
+    if len(message_id) > 64 or 0 in message_id:
+        return encode(SubmitSmResp(message_id), sequence_number)
+    return b"%b%b\0" % (HEADER.pack(17 + len(message_id), _SUBMIT_SM_RESP, 0, sequence_number), message_id)
 
 
 def decode(octets: bytes) -> tuple[Pdu, int, int]:

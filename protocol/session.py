@@ -14,17 +14,8 @@ from dataclasses import replace
 from math import inf
 from typing import Any, ClassVar, Final, TypeAlias
 
-from protocol.codec import HEADER, QUICK_DECODERS, QuickDecoder, decode_body_at, decode_response, encode
-from protocol.constants import (
-    HEADER_OCTETS,
-    MAX_SEQUENCE,
-    RESPONSE_BIT,
-    VERSION_34,
-    CommandId,
-    Status,
-    Tag,
-    status_name,
-)
+from protocol.codec import HEADER, QUICK_DECODERS, QuickDecoder, decode_body_at, decode_response, encode, encode_taken
+from protocol.constants import HEADER_OCTETS, MAX_SEQUENCE, RESPONSE_BIT, VERSION_34, CommandId, Status, Tag
 from protocol.errors import LocalProtocolError, RemoteProtocolError, WindowFull
 from protocol.events import (
     Answered,
@@ -43,6 +34,7 @@ from protocol.limits import Limits as Limits
 from protocol.limits import Timer as Timer
 from protocol.pdu import NOTICES, PDUS, RESPONSES, EnquireLink, EnquireLinkResp, GenericNack, Pdu, Unbind, UnbindResp
 from protocol.states import BIND_RESPONSES, BINDS, BOUND, MOVES, RULES, Role, State
+from protocol.statuses import status_name
 from protocol.tags import find_integer
 
 _UNCOUNTED: Final = {CommandId.UNBIND, CommandId.ENQUIRE_LINK} | BINDS | NOTICES
@@ -131,12 +123,14 @@ class Session:
             return
         if self.peer_version < VERSION_34 and getattr(pdu, "tlvs", None):
             pdu = replace(pdu, tlvs=())  # type: ignore[type-var]  # every PDU is a dataclass
-        self._queue(encode(pdu, sequence_number, status))
-        self._owed -= 1
+        self._answer(encode(pdu, sequence_number, status))
         if pdu.id in BIND_RESPONSES and not status:
             self._move(pdu.id)
-        elif self._owed <= 0 and self.state is State.DRAINING and not self._in_flight:
-            self._timers[Timer.DRAIN] = -inf
+
+    def accept(self, sequence_number: int, message_id: bytes) -> None:
+        """Queue the answer that a submit_sm was taken: as `respond` with SubmitSmResp(message_id), quicker."""
+        if self.state is not State.CLOSED:
+            self._answer(encode_taken(message_id, sequence_number))
 
     def unbind(self, now: float, reason: str = "unbound") -> list[Event]:
         """Ask the peer to end the session; Closed comes with its answer or the deadline, at once if not bound (4.2).
@@ -266,6 +260,12 @@ class Session:
         self.state = state
         self._may_ask, self._may_be_asked = RULES[self.role, state]
         self._quick = {id_: read for id_, read in self.quick_decoders.items() if id_ in self._may_be_asked}
+
+    def _answer(self, octets: bytes) -> None:
+        self._queue(octets)
+        self._owed -= 1
+        if self._owed <= 0 and self.state is State.DRAINING and not self._in_flight:
+            self._timers[Timer.DRAIN] = -inf
 
     def _queue(self, octets: bytes) -> None:
         self._out.append(octets)

@@ -4,7 +4,7 @@ The same calls with the same arguments in the same order give the same decisions
 when that is asked changes no message.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from math import inf
@@ -79,11 +79,12 @@ class Answer:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a receipt will say, or an intermediate notification.
+    """What a receipt will say, or an intermediate notification, or how a part ends of which nothing is told.
 
-    Attributes: due: when it is sent. error: the receipt's own three digits. message_id: as it spells it. early: send it
-        before the answer to its submit_sm. other_bind: send it over another bind of the account, if there is one.
-        final: False in an intermediate notification.
+    Attributes: due: when it is sent, or would be. error: the receipt's own three digits. message_id: as it spells it.
+        early: send it before the answer to its submit_sm. other_bind: send it over another bind of the account, if
+        there is one. final: False in an intermediate notification. told: False when it was not asked for or goes
+        missing: only query_sm can see it then.
     """
 
     due: float
@@ -94,6 +95,22 @@ class Outcome:
     other_bind: bool
     final: bool
     form: ReceiptForm
+    told: bool = True
+
+
+class Calm(NamedTuple):
+    """What becomes of all messages of one moment, when nothing is left to chance: taken at once, and delivered.
+
+    Attributes: due: when their receipts are sent. silent: the end of one that asks for none. form: of receipts.
+    """
+
+    due: float
+    silent: Sequence[Outcome]
+    form: ReceiptForm
+
+    def told(self, message_id: bytes) -> Outcome:
+        """The end of one that asks for a receipt."""
+        return Outcome(self.due, _DELIVERED, "000", message_id, False, False, True, self.form)
 
 
 class Strike(NamedTuple):
@@ -174,6 +191,24 @@ class Behaviour:
             changes.clear()
         self._forget_plans()
 
+    def calm(self, now: float) -> Calm | None:
+        """Say once for all messages of a moment what `answer` and `receipts` say of each; None: ask them.
+
+        It holds for those to a destination of digits that ask for a receipt in any case, or for none; each gets an id
+        by `make_id`. Draws nothing.
+        """
+        if now >= self._until:
+            self._turn(now)
+        plan = self._plan
+        if not self._calm or plan.answers.latency or self._rates:
+            return None
+        due = now + plan.delay()
+        return Calm(due, (Outcome(due, _DELIVERED, "000", b"", False, False, True, plan.form, told=False),), plan.form)
+
+    def make_id(self) -> bytes:
+        """Give the next part its id, while it is calm."""
+        return self._ids.make_decimal()
+
     def answer(self, submit: SubmitSm, now: float, origin: Origin) -> Answer:
         """Take or refuse a submit_sm; each taken one gets an id of its own."""
         if now >= self._until:
@@ -186,7 +221,7 @@ class Behaviour:
         return self._send(plan, Answer(status, message_id, now + plan.latency()))
 
     def receipts(self, submit: SubmitSm, message_id: bytes, now: float) -> list[Outcome]:
-        """Decide the end of a part that was taken, and what is told of it; empty when nothing is.
+        """Decide the end of a part that was taken, and what is told of it: one or more, of which one or two are final.
 
         registered_delivery says what is wanted (SMPP 3.4, 5.2.17; 3, of success only: SMPP 5.0, 4.7.21).
         """
@@ -194,11 +229,9 @@ class Behaviour:
             self._turn(now)
         plan = self._find(submit.destination_addr, submit.source_addr) if self._ruled else self._plan
         wish = submit.registered_delivery & _ASKED
-        if plan.calm_receipts and not self._plans.counts:
-            if wish == _ANY_OUTCOME:
-                return [Outcome(now + plan.delay(), _DELIVERED, "000", message_id, False, False, True, plan.form)]
-            if not wish:
-                return []
+        if plan.calm_receipts and not self._plans.counts and wish <= _ANY_OUTCOME:
+            told = wish == _ANY_OUTCOME
+            return [Outcome(now + plan.delay(), _DELIVERED, "000", message_id, False, False, True, plan.form, told)]
         return list(self._tell(plan, wish, message_id, now))
 
     def refuse_bind(self, now: float) -> int:
@@ -234,6 +267,8 @@ class Behaviour:
             self._ready[index] = Plans(phase, self._changes, self._randoms), link
         self._plans, self._link = self._ready[index]
         self._plan, self._find, self._ruled = self._plans.default, self._plans.find, bool(self._phases[index].rules)
+        calm = self._plan.calm_answers and self._plan.calm_receipts
+        self._calm = calm and not self._ruled and not self._plans.counts
 
     def _forget_plans(self) -> None:
         self._ready.clear()
@@ -281,19 +316,20 @@ class Behaviour:
         if self._plans.counts:
             self._count_waiting(now)
             heappush(self._ends, now + delay)
+        error = "000" if state in SUCCESSES else faults.error
         if not wish:
+            yield Outcome(now + delay, state, error, message_id, False, False, True, plan.form, told=False)
             return
         early, other_bind = _happens(faults.early_rate, random), _happens(faults.other_bind_rate, random)
         waits = delay + max(delay, MIN_REORDER) if _happens(faults.reorder_rate, random) else delay
         due = now if early else now + waits
-        error = "000" if state in SUCCESSES else faults.error
         outcome = Outcome(due, state, error, respell(message_id, faults.id_form), early, other_bind, True, plan.form)
         if wish & _INTERMEDIATE or _happens(faults.intermediate_rate, random):
             yield replace(outcome, due=(now + due) / 2, state=MessageState.ENROUTE, error="000", final=False)
-        if _wants_receipt(wish, state) and not _happens(faults.missing_rate, random):
-            yield outcome
-            if _happens(faults.double_rate, random):
-                yield replace(outcome, due=due + delay, early=False)
+        told = _wants_receipt(wish, state) and not _happens(faults.missing_rate, random)
+        yield outcome if told else replace(outcome, told=False)
+        if told and _happens(faults.double_rate, random):
+            yield replace(outcome, due=due + delay, early=False)
 
 
 def _happens(rate: float, random: Random) -> bool:

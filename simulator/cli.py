@@ -78,7 +78,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_log_format(parser)
     tasks = parser.add_subparsers(metavar="report", title="instead of running")
     inner = tasks.add_parser("report", help="say what a simulator was sent, and what was wrong with it")
-    report.configure(inner)
+    report.configure(inner, inherit=True)
     inner.set_defaults(task=report.run)
     parser.set_defaults(task=None)
 

@@ -23,10 +23,10 @@ from protocol.pdu import RESPONSES, BindReceiver, BindTransceiver, BindTransmitt
 from protocol.session import Session
 from protocol.states import Role, State
 from simulator import services
-from simulator.behaviour import Answer, Origin, Outcome, Strike
+from simulator.behaviour import Answer, Calm, Origin, Outcome, Strike
 from simulator.fates import Fate
 from simulator.faults import LinkFault
-from simulator.messages import receipt_pdu
+from simulator.messages import make_receipt
 from simulator.outbox import Delivery
 from simulator.parts import Part, show
 from simulator.wire import Tap, Wire
@@ -41,6 +41,9 @@ WRITE_SECONDS: Final = 700_000.0
 """Longer than a connection may be half open on purpose."""
 CATCH_UP_SECONDS: Final = 1.0
 """After that, until deadlines count again: what has come meanwhile is read first."""
+
+_PLAIN_WISHES: Final = frozenset({0, 1})
+"""registered_delivery of a receipt in any case, or of none (5.2.17)."""
 
 RATE_MARKS: Final = 10
 """Looks at a connection over which its rate is measured."""
@@ -91,8 +94,10 @@ class Connection:
         """Requests that were answered with an error."""
         self.ended = trio.Event()
         self._bound = False
-        self._full: bool | None = None
-        """Whether the SMSC is full; None: to be asked, once for all that a read brings: it is 0.4 us."""
+        self._room: int | None = None
+        """How many more deliveries the SMSC may owe; None: to be asked, once for all submits that a read brings."""
+        self._calm: Calm | None = None
+        """What becomes of all messages of this read, if it can be said of all at once."""
         self._marks: deque[tuple[float, int]] = deque(maxlen=RATE_MARKS)
         """When it was looked at, and what it had taken then."""
         self._slow = 0
@@ -112,14 +117,18 @@ class Connection:
     async def take(self, events: list[Event]) -> None:
         """Deal with what one read brought."""
         now = trio.current_time()
-        self._full = None
         outbox = self.smsc.outbox
+        self._room = None
+        self._calm = None if self._held or self._sources else self.smsc.behaviour.calm(now)
         for event in events:
             if type(event) is Requested:
-                if type(event.pdu) is SubmitSm:
-                    self._submit(event.pdu, event.sequence_number, now)
+                pdu = event.pdu
+                if type(pdu) is not SubmitSm:
+                    self._serve(pdu, event.sequence_number, now)
+                elif self._calm and pdu.registered_delivery in _PLAIN_WISHES and pdu.destination_addr.isdigit():
+                    self._submit_calmly(pdu, event.sequence_number, now, self._calm)
                 else:
-                    self._serve(event.pdu, event.sequence_number, now)
+                    self._submit(pdu, event.sequence_number, now)
             elif type(event) is Answered and not event.status:
                 outbox.settle(event.tag)
                 self.smsc.has_settled = True
@@ -216,6 +225,16 @@ class Connection:
         at = now + self.smsc.epoch
         self.smsc.ledger.take(Part(message_id, self.number, self.system_id, sequence, at, submit))
 
+    def _submit_calmly(self, submit: SubmitSm, sequence: int, now: float, calm: Calm) -> None:
+        """Take a message as `_submit` would, in a third of the time, where that would ask for nothing but its id."""
+        if not self._has_room():
+            self._submit(submit, sequence, now)
+            return
+        message_id = self.smsc.behaviour.make_id()
+        outcomes = (calm.told(message_id),) if submit.registered_delivery else calm.silent
+        self._keep(submit, message_id, sequence, now, outcomes)
+        self.session.accept(sequence, message_id)
+
     def _submit(self, submit: SubmitSm, sequence: int, now: float) -> None:
         answer = self._decide(submit, now)
         if not answer.status:
@@ -232,32 +251,40 @@ class Connection:
         smsc = self.smsc
         if self._sources and not submit.source_addr.startswith(self._sources):
             return Answer(Status.RINVSRCADR, b"", now)
-        if self._full is None:
-            self._full = smsc.full
-        if self._full:
+        if not self._has_room():
             return Answer(Status.RMSGQFUL, b"", now)
         return smsc.behaviour.answer(submit, now, self._origin)
 
+    def _has_room(self) -> bool:
+        if self._room is None:
+            self._room = self.smsc.room
+        return self._room > 0
+
     def _accept(self, submit: SubmitSm, message_id: bytes, sequence: int, now: float) -> None:
+        self._keep(submit, message_id, sequence, now, self.smsc.behaviour.receipts(submit, message_id, now))
+
+    def _keep(
+        self, submit: SubmitSm, message_id: bytes, sequence: int, now: float, outcomes: Sequence[Outcome]
+    ) -> None:
         smsc = self.smsc
         self.taken += 1
         smsc.ledger.take(Part(message_id, self.number, self.system_id, sequence, now + smsc.epoch, submit))
-        outcomes = smsc.behaviour.receipts(submit, message_id, now)
         if submit.tlvs:
             submit = replace(submit, tlvs=())  # a long payload must not wait here too
-        smsc.fates.add(message_id, Fate(submit, self.system_id, now, outcomes))
+        fate = Fate(submit, self.system_id, now, outcomes)
+        smsc.fates.add(message_id, fate)
         for outcome in outcomes:
-            self._owe(submit, outcome, now)
-            if outcome.early:
-                smsc.outbox.pump(now)
-        if outcomes:
-            self._full = None
+            if outcome.told:
+                self._owe(fate, outcome, now)
 
-    def _owe(self, submit: SubmitSm, outcome: Outcome, now: float) -> None:
-        epoch, outbox = self.smsc.epoch, self.smsc.outbox
-        make = partial(receipt_pdu, submit, outcome, (now + epoch, outcome.due + epoch))
-        delivery = Delivery(outbox.receipts, self.system_id, self.session, make, 0, outcome.other_bind)
-        outbox.add(delivery, outcome.due)
+    def _owe(self, fate: Fate, outcome: Outcome, now: float) -> None:
+        outbox = self.smsc.outbox
+        make = partial(make_receipt, fate, outcome, self.smsc.epoch)
+        outbox.add(Delivery(outbox.receipts, self.system_id, self.session, make, 0, outcome.other_bind), outcome.due)
+        if self._room is not None:
+            self._room -= 1
+        if outcome.early:
+            outbox.pump(now)
 
     def _answer_oddly(self, sequence: int, response: Pdu, answer: Answer, now: float) -> None:
         """Send an answer late, twice, never, or after the next one."""

@@ -50,8 +50,9 @@ class Control:
         return StreamingResponse(lines, media_type="application/x-ndjson")
 
     async def delete_ledger(self, _request: Request) -> Response:
-        """Forget all parts."""
+        """Forget all parts, and what handsets sent."""
         self._smsc.ledger.clear()
+        self._phones.clear()
         return Response(status_code=204)
 
     async def get_summary(self, _request: Request) -> Response:

@@ -21,8 +21,8 @@ MAX_FATES: Final = 20_000
 class Fate:
     """One message that was taken.
 
-    Attributes: submit: without its optional parameters, which may be long. outcomes: what is told of it; without a
-        final one among them it has ended as delivered, and nobody is told. others: what was sent to further
+    Attributes: submit: without its optional parameters, which may be long. outcomes: what is told of it; the first
+        final one among them is its end. deleted: it was taken back in time. others: what was sent to further
         destinations under the same id.
     """
 
@@ -30,33 +30,30 @@ class Fate:
     account: bytes
     taken_at: float
     outcomes: Sequence["Outcome"]
+    deleted: bool = False
     others: tuple["Fate", ...] = ()
 
     def state(self, now: float) -> MessageState:
         """Where it is."""
-        end = self._end
-        if end is None:
-            return MessageState.DELIVERED
-        return end.state if end.due <= now else MessageState.ENROUTE
+        return self.told(self._end).state if self.done_at <= now else MessageState.ENROUTE
 
     @property
     def done_at(self) -> float:
         """When it ended, or will."""
-        end = self._end
-        return self.taken_at if end is None else end.due
+        return self._end.due
 
     @property
-    def _end(self) -> "Outcome | None":
-        return next((outcome for outcome in self.outcomes if outcome.final), None)
+    def _end(self) -> "Outcome":
+        return next(outcome for outcome in self.outcomes if outcome.final)
+
+    def told(self, outcome: "Outcome") -> "Outcome":
+        """What is told of it now instead of one of its outcomes, which several messages may have in common."""
+        return replace(outcome, state=MessageState.DELETED) if self.deleted and outcome.final else outcome
 
     def cancel(self, now: float) -> bool:
         """Let what is told of it from now on be that it was deleted; False when it has ended."""
-        if self.state(now) is not MessageState.ENROUTE:
-            return False
-        for outcome in self.outcomes:
-            if outcome.final:
-                outcome.state = MessageState.DELETED
-        return True
+        self.deleted = self.deleted or self.done_at > now
+        return self.done_at > now
 
 
 class Fates:
@@ -102,7 +99,9 @@ class Fates:
         return Status.ROK if any(cancelled) else Status.RCANCELFAIL
 
     def replace(self, asked: ReplaceSm, account: bytes, now: float) -> list[SubmitSm]:
-        """Change the text of a message that is under way, wherever it goes (4.10.1). Its receipts stay as they are.
+        """Change the text of a message that is under way, wherever it goes (4.10.1).
+
+        Its receipts come when they would have come, and quote the new text.
 
         Returns: the message as it is now, for each destination; empty when there is none to change.
         """

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from config.faults import ReceiptText
 from protocol.constants import (
     DATA_CODINGS,
     Coding,
+    CommandId,
     Concatenation,
     DataCoding,
     EsmClass,
@@ -20,13 +21,15 @@ from protocol.constants import (
     Ton,
 )
 from protocol.operations import DataSm
-from protocol.pdu import DeliverSm, SubmitSm
+from protocol.pdu import DeliverSm, Pdu, SubmitSm
 from protocol.receipt import STATE_NAMES
 from protocol.text import Profile, cut, user_data
 from protocol.times import receipt_date
+from simulator.plan import STANDARD_FORM
 
 if TYPE_CHECKING:
     from simulator.behaviour import Outcome
+    from simulator.fates import Fate
 
 MAX_PARTS: Final = 255
 """As many as the header of a part can count (3GPP TS 23.040, 9.2.3.24.1)."""
@@ -94,6 +97,50 @@ def incoming_pdus(incoming: Incoming, reference: int, random: Random) -> list[De
         )
         for part in parts
     ]
+
+
+class ReadyReceipt(Pdu):
+    """A receipt in the standard form as the octets that `receipt_pdu` would be encoded to: a third of the work."""
+
+    __slots__ = ("octets",)
+    id: ClassVar = CommandId.DELIVER_SM
+    section: ClassVar = DeliverSm.section
+    tlvs: ClassVar = ()
+    """Nobody needs to take them off: it is not made for a peer of SMPP 3.3."""
+
+    def __init__(self, octets: bytes) -> None:
+        self.octets = octets
+
+    def put(self) -> bytes:
+        """Encode the fields."""
+        return self.octets
+
+
+def make_receipt(fate: "Fate", outcome: "Outcome", epoch: float, *, plain: bool = False) -> Pdu:
+    """Make the receipt of a message as it is now, of one of its outcomes. epoch: seconds since 1970 at time 0."""
+    submit = fate.submit
+    if fate.deleted:
+        outcome = fate.told(outcome)
+    dates = fate.taken_at + epoch, outcome.due + epoch
+    if plain or outcome.form is not STANDARD_FORM or not outcome.final:
+        return receipt_pdu(submit, outcome, dates, plain=plain)
+    message_id, text = outcome.message_id, _text(submit, outcome, dates)
+    return ReadyReceipt(
+        b"\0%c%c%b\0%c%c%b\0\4\0\0\0\0\0\0\0\0%c%b\0\x1e\0%c%b\0\4\x27\0\1%c"
+        % (
+            submit.dest_addr_ton,
+            submit.dest_addr_npi,
+            submit.destination_addr,
+            submit.source_addr_ton,
+            submit.source_addr_npi,
+            submit.source_addr,
+            len(text),
+            text,
+            len(message_id) + 1,
+            message_id,
+            outcome.state,
+        )
+    )
 
 
 def receipt_pdu(

@@ -12,8 +12,7 @@ from math import inf
 from typing import Final
 
 from protocol.constants import VERSION_34
-from protocol.operations import DataSm
-from protocol.pdu import DeliverSm
+from protocol.record import Pdu
 from protocol.session import Session
 
 MAX_RETRIES: Final = 3
@@ -40,7 +39,7 @@ class Delivery:
     tally: Tally
     system_id: bytes
     preferred: Session
-    make: Callable[..., DeliverSm | DataSm]
+    make: Callable[..., Pdu]
     retries: int = 0
     elsewhere: bool = False
 
@@ -56,7 +55,10 @@ class Outbox:
         self.incoming = Tally()
         self._retry_delay = retry_delay
         self._numbers = count()
-        self._later: list[tuple[float, int, Delivery]] = []
+        self._later: deque[tuple[float, list[Delivery]]] = deque()
+        """In order of their times: the deliveries of each, in the order in which they were added."""
+        self._earlier: list[tuple[float, int, Delivery]] = []
+        """Those that were added when later ones waited already: a heap."""
         self._ready: dict[bytes, deque[Delivery]] = {}
         self._receivers: dict[bytes, dict[Session, Callable[[], None]]] = {}
 
@@ -68,7 +70,8 @@ class Outbox:
     @property
     def next_due(self) -> float:
         """When `pump` has something new to do; inf when nothing waits for a time."""
-        return self._later[0][0] if self._later else inf
+        due = self._later[0][0] if self._later else inf
+        return min(due, self._earlier[0][0]) if self._earlier else due
 
     def receiver(self, system_id: bytes | None = None) -> tuple[bytes, Session] | None:
         """Find a bound session that takes deliveries, of one account or of any, and its account."""
@@ -93,7 +96,7 @@ class Outbox:
     def add(self, delivery: Delivery, due: float) -> None:
         """Owe a delivery from a time on."""
         delivery.tally.pending += 1
-        heappush(self._later, (due, next(self._numbers), delivery))
+        self._wait(delivery, due)
 
     def settle(self, delivery: Delivery) -> None:
         """Note that a delivery was taken."""
@@ -107,18 +110,35 @@ class Outbox:
             delivery.tally.given_up += 1
             return
         delivery.retries += 1
-        heappush(self._later, (now + self._retry_delay, next(self._numbers), delivery))
+        self._wait(delivery, now + self._retry_delay)
 
     def pump(self, now: float) -> None:
         """Give all that is due to the sessions that have room for it."""
-        later, ready = self._later, self._ready
-        while later and later[0][0] <= now:
-            delivery = heappop(later)[2]
-            ready.setdefault(delivery.system_id, deque()).append(delivery)
+        ready = self._ready
+        while (due := self.next_due) <= now:
+            for delivery in self._take(due):
+                ready.setdefault(delivery.system_id, deque()).append(delivery)
         for system_id in [system_id for system_id in ready if system_id in self._receivers]:
             self._hand_over(system_id, now)
             if not ready[system_id]:
                 del ready[system_id]
+
+    def _wait(self, delivery: Delivery, due: float) -> None:
+        """Have a delivery wait; mostly it is due no sooner than all others, and together with many."""
+        later = self._later
+        last = later[-1][0] if later else -inf
+        if due == last:
+            later[-1][1].append(delivery)
+        elif due > last:
+            later.append((due, [delivery]))
+        else:
+            heappush(self._earlier, (due, next(self._numbers), delivery))
+
+    def _take(self, due: float) -> list[Delivery]:
+        """What was added first of all that is due at the earliest time."""
+        if self._later and self._later[0][0] == due:  # added before any in `_earlier` of the same time
+            return self._later.popleft()[1]
+        return [heappop(self._earlier)[2]]
 
     def _hand_over(self, system_id: bytes, now: float) -> None:
         receivers, waiting = self._receivers[system_id], self._ready[system_id]
@@ -147,7 +167,7 @@ def _request(session: Session, delivery: Delivery, now: float) -> bool:
         session.request(delivery.make(), now, delivery)
         return True
     pdu = delivery.make(plain=True)
-    if pdu.tlvs:
+    if getattr(pdu, "tlvs", ()):
         return False
     session.request(pdu, now, delivery)
     return True

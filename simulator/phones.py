@@ -43,6 +43,10 @@ class Phones:
         number = incoming.source.removeprefix("+")
         self._sent.append(_Sent(at, number, incoming.destination.removeprefix("+"), incoming.text, parts))
 
+    def clear(self) -> None:
+        """Forget what handsets sent; what they received is the ledger's to forget."""
+        self._sent.clear()
+
     async def newest(self, limit: int, now: float) -> list[dict[str, Any]]:
         """The handsets heard of last, newest first."""
         await self._ledger.examine(now)

@@ -34,6 +34,10 @@ class ReceiptForm:
     by_data_sm: bool = False
 
 
+STANDARD_FORM: Final = ReceiptForm()
+"""What most scenarios ask for: plans that do have this very object, so that `is` finds them."""
+
+
 class Randoms(NamedTuple):
     """A generator for each group of faults, so that none disturbs another."""
 
@@ -84,7 +88,8 @@ class Plan:
         self.short_status = status_number(answers.short_status)
         self.charset = _CHARSETS.get(answers.short_charset)
         self.states = Choice({_STATES[name]: weight for name, weight in receipts.states.items()})
-        self.form = ReceiptForm(receipts.text, receipts.tlvs, receipts.data_coding, receipts.by_data_sm)
+        form = ReceiptForm(receipts.text, receipts.tlvs, receipts.data_coding, receipts.by_data_sm)
+        self.form = STANDARD_FORM if form == STANDARD_FORM else form
 
 
 class Plans:

@@ -7,6 +7,7 @@ import argparse
 import json
 import urllib.error
 import urllib.request
+from argparse import SUPPRESS
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import inf
@@ -27,6 +28,7 @@ SECONDS: Final = 300.0
 """How long a simulator may take to look through its ledger."""
 
 SHOWN_DIGITS: Final = 4
+_HTTP: Final = "127.0.0.1:8775"
 _BAR: Final = 40
 
 _DESCRIPTION: Final = """\
@@ -38,18 +40,24 @@ class Unreachable(Exception):
     """No report can be had from an address, and why."""
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of the command."""
+def configure(parser: argparse.ArgumentParser, *, inherit: bool = False) -> None:
+    """Add the flags of the command. inherit: those of a place that are left out may stand before the command's name."""
     parser.description = _DESCRIPTION
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--http",
         metavar="HOST:PORT",
         type=_endpoint,
-        default="127.0.0.1:8775",
-        help="where the simulator answers (%(default)s)",
+        default=SUPPRESS if inherit else _HTTP,
+        help=f"where the simulator answers ({_HTTP})",
     )
-    where.add_argument("--ledger", metavar="FILE", type=Path, help="read a ledger's file instead")
+    where.add_argument(
+        "--ledger",
+        metavar="FILE",
+        type=Path,
+        default=SUPPRESS if inherit else None,
+        help="read a ledger's file instead",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     parser.add_argument("--show-numbers", action="store_true", help="show whole phone numbers, not their last digits")
     parser.add_argument("--strict", action="store_true", help="exit with code 1 when there is any verdict")

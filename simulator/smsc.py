@@ -129,7 +129,7 @@ class Smsc:
         found = self.outbox.receiver(system_id)
         if found is None:
             raise NoReceiver("no receiver or transceiver is bound" + (" for this system_id" if system_id else ""))
-        if self.full:
+        if self.room <= 0:
             raise OutboxFull(f"{self.outbox.pending} deliveries are waiting")
         now = trio.current_time()
         for pdu in pdus:
@@ -149,9 +149,9 @@ class Smsc:
         return len(struck)
 
     @property
-    def full(self) -> bool:
-        """Whether as many deliveries wait as may, or the ledger's disk can't keep up."""
-        return self.outbox.pending >= self.terms.max_pending or self.ledger.full
+    def room(self) -> int:
+        """How many more deliveries may wait; 0 or less when there are enough, or the ledger's disk can't keep up."""
+        return 0 if self.ledger.full else self.terms.max_pending - self.outbox.pending
 
     def deliver(self, now: float) -> None:
         """Hand over what is due, and wake up for what comes next."""

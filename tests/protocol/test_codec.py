@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from protocol.codec import HEADER, decode, decode_body, decode_body_at, decode_response, encode
+from protocol.codec import HEADER, decode, decode_body, decode_body_at, decode_response, encode, encode_taken
 from protocol.constants import MAX_PDU_OCTETS, RESPONSE_BIT, CommandId, Status
 from protocol.errors import EncodingError, RemoteProtocolError
 from protocol.fields import TLVS, Tlvs
@@ -84,6 +84,11 @@ def test_the_quick_encoders_equal_the_table(pdu: Pdu) -> None:
     table = outcome(type(pdu).put, pdu)
     quick = outcome(encode, pdu, 1)
     assert (quick[16:] if isinstance(quick, bytes) else quick) == table
+
+
+@given(st.binary(max_size=66) | st.text("0123456789abcdef-", max_size=66).map(str.encode), SEQUENCES)
+def test_the_answer_to_a_submit_sm_that_was_taken_equals_the_one_encoded(message_id: bytes, sequence: int) -> None:
+    assert outcome(encode_taken, message_id, sequence) == outcome(encode, SubmitSmResp(message_id), sequence)
 
 
 @given(TWINS, st.data(), st.binary(max_size=20), st.binary(max_size=30))

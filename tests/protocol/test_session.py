@@ -154,6 +154,15 @@ def test_a_generic_nack_refuses_a_bind_whatever_its_status() -> None:
     assert session.state is State.OPEN
 
 
+@pytest.mark.parametrize("state", State)
+def test_to_accept_a_submit_sm_is_to_respond_without_an_error(state: State) -> None:
+    accepting, responding = session_in(Role.SMSC, state), session_in(Role.SMSC, state)
+    accepting.accept(7, b"1234567890")
+    responding.respond(7, SubmitSmResp(b"1234567890"))
+    assert (accepting.queued, accepting.next_deadline) == (responding.queued, responding.next_deadline)
+    assert accepting.data_to_send() == responding.data_to_send()
+
+
 @BOTH
 def test_a_full_window_changes_nothing(role: Role) -> None:
     session = session_in(role, limits=Limits(window=2))

@@ -1,6 +1,8 @@
 """What a friendly SMSC does, what strikes links, phases, and changes at run time."""
 
+from dataclasses import replace
 from math import inf
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from simulator.behaviour import MAX_GARBAGE, Answer, Behaviour, Outcome, Strike
 from simulator.faults import FAULTS, LinkFault
 from simulator.plan import ReceiptForm
 from tests.simulator.behaviours import MANY, ORIGIN, WANTED, answers, behaviour, scenario
+from tests.simulator.world import phase
 
 SEEDS = st.integers(0, 2**64)
 
@@ -138,14 +141,52 @@ def test_phases_follow_each_other() -> None:
     ):
         assert (made.phase(now).name, made.next_change(now)) == (name, change)
         assert made.answer(WANTED, now, ORIGIN).status == status
-        assert bool(made.receipts(WANTED, b"1", now)) == (status == 0)
+        assert made.receipts(WANTED, b"1", now)[0].told == (status == 0)
         assert made.refuse_bind(now) == (Status.RBINDFAIL if status else 0)
         assert made.values(now)["receipts.missing_rate"] == (1.0 if status else 0.0)
 
 
 def test_receipts_alone_notice_that_the_phase_has_changed() -> None:
     made = scenario({"phases": [{"name": "a", "lasts": 10.0}, {"name": "b", "receipts": {"missing_rate": 1}}]})
-    assert [len(made.receipts(WANTED, b"1", now)) for now in (9.0, 10.0)] == [1, 0]
+    assert [made.receipts(WANTED, b"1", now)[0].told for now in (9.0, 10.0)] == [True, False]
+
+
+@pytest.mark.parametrize("wish", [0, 1])
+@given(st.integers(), st.floats(0, 1e9), st.sampled_from([0, 0.0, 0.5, 3600]))
+def test_what_is_calm_says_of_all_messages_what_would_be_said_of_each(
+    wish: int, seed: int, now: float, delay: float
+) -> None:
+    each, all_ = (behaviour({"receipts.delay": delay}, seed) for _ in range(2))
+    calm, submit = all_.calm(now), replace(WANTED, registered_delivery=wish)
+    assert calm
+    for _ in range(3):
+        answer, message_id = each.answer(submit, now, ORIGIN), all_.make_id()
+        assert answer == Answer(0, message_id, now)
+        ends = [calm.told(message_id)] if wish else [replace(end, message_id=message_id) for end in calm.silent]
+        assert ends == each.receipts(submit, message_id, now)
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        *(
+            {"phases": [phase({name: 0.5})]}
+            for name in FAULTS
+            if name.endswith("_rate") and not name.startswith("link")
+        ),
+        {"phases": [phase({"answers.latency": 0.1})]},
+        {"phases": [phase({"answers.queue_limit": 9})]},
+        {"phases": [phase({"answers.id_form": "hex"})]},
+        {"phases": [phase({"receipts.states": {"EXPIRED": 1}})]},
+        {"phases": [phase({"receipts.delay": {"min": 0, "max": 1}})]},
+        {"phases": [phase({"receipts.id_form": "hex"})]},
+        {"phases": [phase({}, rules=[{"prefix": "81"}])]},
+        {"phases": [phase({})], "accounts": [{"system_id": "bank", "password": "x", "parts_per_second": 5.0}]},
+        {"phases": [phase({}, lasts=5.0), phase({"answers.lose_rate": 0.5}) | {"name": "lossy"}]},
+    ],
+)
+def test_nothing_is_calm_that_is_left_to_chance_or_counted(tree: dict[str, Any]) -> None:
+    assert scenario(tree).calm(5.0) is None
 
 
 @pytest.mark.parametrize("name", shipped_scenarios())

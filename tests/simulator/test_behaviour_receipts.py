@@ -18,7 +18,7 @@ def test_a_receipt_comes_when_it_was_asked_for(wish: int, state: str) -> None:
     success = state in ("DELIVRD", "ACCEPTD")
     made = behaviour({"receipts.states": {state: 1}})
     found = made.receipts(wishing(wish), b"1", 0.0)
-    final, notices = [each for each in found if each.final], [each for each in found if not each.final]
+    final, notices = [each for each in found if each.final and each.told], [each for each in found if not each.final]
     assert len(final) == (wish & 3 == 1 or wish & 3 == (3 if success else 2))
     assert [each.error for each in final] == (["000"] if success else ["001"]) * len(final)
     assert [each.state for each in notices] == [MessageState.ENROUTE] * (wish & 0x10 != 0)
@@ -30,7 +30,7 @@ def test_a_receipt_comes_when_it_was_asked_for(wish: int, state: str) -> None:
         ({"receipts.delay": 9}, lambda told: told[0].due == 9.0),
         ({"receipts.states": {"UNDELIV": 1}}, lambda told: told[0].state is MessageState.UNDELIVERABLE),
         ({"receipts.states": {"EXPIRED": 1}, "receipts.error": "042"}, lambda told: told[0].error == "042"),
-        ({"receipts.missing_rate": 1}, lambda told: not told),
+        ({"receipts.missing_rate": 1}, lambda told: not told[0].told),
         ({"receipts.early_rate": 1}, lambda told: told[0].early and told[0].due == 0.0),
         ({"receipts.double_rate": 1}, lambda told: [each.due for each in told] == [0.5, 1.0]),
         ({"receipts.reorder_rate": 1}, lambda told: told[0].due == 1.5),
@@ -58,7 +58,7 @@ def test_a_fault_that_is_certain_shows_in_every_receipt(fault: dict[str, Any], s
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
-        ("missing_rate", lambda told: not told),
+        ("missing_rate", lambda told: not told[0].told),
         ("early_rate", lambda told: told[0].early),
         ("double_rate", lambda told: len(told) == 2),
         ("reorder_rate", lambda told: told[0].due == 1.5),
@@ -81,7 +81,10 @@ def test_states_come_in_proportion_to_their_weights() -> None:
 
 def test_of_a_receipt_that_is_missing_the_notification_still_comes() -> None:
     told = receipts(behaviour({"receipts.missing_rate": 1}), 1, wishing(0x11))[0]
-    assert [(each.final, each.state, each.error) for each in told] == [(False, MessageState.ENROUTE, "000")]
+    assert [(each.final, each.state, each.told) for each in told] == [
+        (False, MessageState.ENROUTE, True),
+        (True, MessageState.DELIVERED, False),
+    ]
 
 
 def test_the_copy_of_an_early_receipt_comes_when_the_receipt_should_have_come() -> None:
@@ -91,4 +94,5 @@ def test_the_copy_of_an_early_receipt_comes_when_the_receipt_should_have_come() 
 
 def test_nothing_is_told_that_was_not_asked_for() -> None:
     certain = {name: 1 for name in FAULTS if name.startswith("receipts.") and name.endswith("_rate")}
-    assert receipts(behaviour(certain), 100, wishing(0)) == [[]] * 100
+    found = receipts(behaviour(certain), 100, wishing(0))
+    assert [[(each.due, each.final, each.told) for each in ends] for ends in found] == [[(0.5, True, False)]] * 100

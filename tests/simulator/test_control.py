@@ -93,6 +93,17 @@ async def test_a_session_says_how_many_parts_it_takes_a_second(
     assert (await client.get("/sessions")).json()[0]["rate"] == 0.0
 
 
+async def test_deleting_the_ledger_forgets_what_handsets_sent_too(
+    world: World, autojump_clock: MockClock, client: httpx.AsyncClient
+) -> None:
+    await world.bound()
+    await client.post("/mo", json=MO)
+    assert len((await client.get("/conversations")).json()) == 1
+    await client.delete("/ledger")
+    assert (await client.get("/conversations")).json() == []
+    assert (await client.get(f"/conversations/{MO['from']}")).json()["messages"] == []
+
+
 async def test_conversations_are_the_handsets_heard_of_last(
     world: World, autojump_clock: MockClock, client: httpx.AsyncClient
 ) -> None:

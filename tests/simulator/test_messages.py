@@ -15,8 +15,10 @@ from protocol.pdu import DeliverSm, SubmitSm, find_tlv
 from protocol.receipt import is_intermediate, is_receipt, parse
 from protocol.text import decode_body
 from simulator.behaviour import Outcome
-from simulator.messages import Incoming, incoming_pdus, receipt_pdu
-from simulator.plan import ReceiptForm
+from simulator.fates import Fate
+from simulator.messages import Incoming, ReadyReceipt, incoming_pdus, make_receipt, receipt_pdu
+from simulator.plan import STANDARD_FORM, ReceiptForm
+from tests.protocol.wire import built
 
 SUBMIT = SubmitSm(
     source_addr_ton=5,
@@ -90,6 +92,24 @@ def test_a_receipt_of_any_form_can_be_sent_and_read_back(
     receipt = parse(getattr(made, "short_message", b""), made.esm_class, made.tlvs)
     assert receipt
     assert (receipt.message_id.encode(), receipt.state) == (message_id, state)
+
+
+@given(
+    FORMS | st.just(STANDARD_FORM),
+    st.sampled_from(MessageState),
+    st.booleans(),
+    st.booleans(),
+    built(SubmitSm),
+    st.integers(10**9, 2 * 10**9),
+)
+def test_a_receipt_that_is_made_ready_equals_the_one_that_is_encoded_field_by_field(
+    form: ReceiptForm, state: MessageState, final: bool, deleted: bool, submit: SubmitSm, epoch: int
+) -> None:
+    told = outcome(state, "042", form, message_id=b"499602D2", final=final)
+    made = make_receipt(Fate(submit, b"denpo", -1.5, [told], deleted), told, epoch + 1.5)
+    said = replace(told, state=MessageState.DELETED) if deleted and final else told
+    assert encode(made, 7) == encode(receipt_pdu(submit, said, (epoch, epoch + 1.5)), 7)
+    assert isinstance(made, ReadyReceipt) == (form is STANDARD_FORM and final)
 
 
 def test_one_form_of_a_failure_is_spelled_with_six_letters_and_other_states_are_not() -> None:

@@ -91,6 +91,18 @@ def test_nothing_is_handed_over_before_its_time_and_all_in_order_of_it() -> None
     assert receiver.flushed == 2
 
 
+@given(st.lists(st.integers(0, 5), max_size=30))
+def test_whatever_the_times_what_is_due_first_goes_first_and_what_was_added_first_of_one_time(dues: list[int]) -> None:
+    outbox = Outbox(RETRY)
+    receiver = Receiver(outbox, window=100)
+    for number, due in enumerate(dues):
+        owe(outbox, receiver, b"%d" % number, float(due))
+    assert outbox.next_due == min(dues, default=inf)
+    outbox.pump(5.0)
+    assert receiver.texts() == [b"%d" % number for _, number in sorted(zip(dues, range(len(dues)), strict=True))]
+    assert outbox.next_due == inf
+
+
 def test_the_session_that_submitted_gets_the_receipt() -> None:
     outbox = Outbox(RETRY)
     receivers = [Receiver(outbox) for _ in range(3)]

@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from config.command import DONE, FAILED
-from simulator import report
+from simulator import cli, report
 from simulator.ledger import Ledger, Shelf
 from tests.simulator.taken import TIME, part, parts, single, take
 
@@ -106,6 +106,28 @@ def test_json_is_one_object_with_masked_numbers(faulty: Path, capsys: pytest.Cap
 )
 def test_all_but_the_last_digits_of_a_number_are_hidden(number: str, masked: str) -> None:
     assert report._mask(number) == masked
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_the_ledger_may_be_named_before_the_word_report_or_after_it(
+    faulty: Path, capsys: pytest.CaptureFixture[str], before: bool
+) -> None:
+    parser = argparse.ArgumentParser(prog="denpo simulator")
+    cli.configure(parser)
+    named = ["--ledger", str(faulty)]
+    asked = parser.parse_args([*named, "report", "--json"] if before else ["report", *named, "--json"])
+    assert cli.run(asked) == DONE
+    assert json.loads(capsys.readouterr().out)["parts"] == 3
+
+
+def test_a_simulator_may_be_named_before_the_word_report_too() -> None:
+    parser = argparse.ArgumentParser(prog="denpo simulator")
+    cli.configure(parser)
+    ports = [
+        parser.parse_args(arguments).http.port
+        for arguments in (["report"], ["--http", "h:1", "report"], ["report", "--http", "h:2"])
+    ]
+    assert ports == [8775, 1, 2]
 
 
 def test_an_empty_ledger_is_told_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,7 +32,7 @@ from protocol.operations import (
     SubmitMultiResp,
     UnsuccessfulSme,
 )
-from protocol.pdu import Pdu
+from protocol.pdu import DeliverSm, Pdu
 from tests.simulator.esme import Esme
 from tests.simulator.shown import shows_each
 from tests.simulator.world import DELAY, EPOCH, World, id_of, make_smsc, phase, read
@@ -69,6 +69,34 @@ async def test_a_message_can_be_asked_for_from_its_answer_to_its_end_and_after(
         assert (status, response.message_id, response.message_state) == (Status.ROK, message_id, state)
         date = "" if state is MessageState.ENROUTE else times.absolute(EPOCH + world.began + DELAY)
         assert response.final_date.decode() == date
+
+
+@shows_each(
+    ({}, MessageState.DELIVERED),
+    ({"receipts.states": {"EXPIRED": 1.0}}, MessageState.EXPIRED),
+    ({"answers.queue_limit": 9}, MessageState.DELIVERED),
+)
+async def test_a_message_that_asked_for_no_receipt_ends_when_one_with_a_receipt_does(
+    world: World, autojump_clock: MockClock, expected: MessageState
+) -> None:
+    esme = await world.bound()
+    message_id = id_of(await esme.submit(source_addr=SOURCE, registered_delivery=0)).encode()
+    for wait, state in ((0.0, MessageState.ENROUTE), (DELAY - 0.1, MessageState.ENROUTE), (0.2, expected)):
+        await trio.sleep(wait)
+        response, _ = await ask(esme, QuerySm(message_id, source_addr=SOURCE))
+        assert (response.message_state, bool(response.final_date)) == (state, state is not MessageState.ENROUTE)
+    await trio.sleep(100)
+    assert (esme.deliveries, world.smsc.outbox.pending) == ([], 0)
+
+
+async def test_what_asked_for_no_receipt_is_taken_back_alone(world: World, autojump_clock: MockClock) -> None:
+    esme = await world.bound()
+    sent = [esme.send_submit(source_addr=SOURCE, registered_delivery=0) for _ in range(2)]
+    first, second = [id_of(await esme.outcome(each)).encode() for each in sent]
+    assert (await ask(esme, CancelSm(message_id=first, source_addr=SOURCE)))[1] == Status.ROK
+    await trio.sleep(DELAY)
+    states = [(await ask(esme, QuerySm(each, source_addr=SOURCE)))[0].message_state for each in (first, second)]
+    assert states == [MessageState.DELETED, MessageState.DELIVERED]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +148,9 @@ async def test_a_new_text_stands_in_the_ledger_as_well(world: World, autojump_cl
         (message_id.decode(), "old"),
         (message_id.decode(), "new"),
     ]
-    await esme.wait_deliveries(1)
+    [receipt] = await esme.wait_deliveries(1)
+    assert isinstance(receipt, DeliverSm)
+    assert receipt.short_message.endswith(b" text:new")
     assert (await ask(esme, asked))[1] == Status.RREPLACEFAIL
     await trio.sleep(100)
     assert (len(await world.rows()), len(esme.deliveries)) == (2, 1)

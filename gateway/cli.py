@@ -17,6 +17,9 @@ import trio
 from config.command import DONE, FAILED, WRONG_USE, Command, add_log_format, calm_collector, complain, set_up_log
 from config.load import ConfigError, Loaded, load
 from gateway.app import Gateway
+from gateway.commands.bulk.cli import BULK
+from gateway.commands.standing import CANCEL, STATUS
+from gateway.commands.stream import EVENTS, LISTEN
 from gateway.send import SEND
 from gateway.store.sqlite import SqliteStore
 
@@ -30,15 +33,7 @@ SIGINT stops it: no new messages, then the answers that carriers owe, then unbin
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand; returns its exit code."""
-    parser = argparse.ArgumentParser("denpo", description=_ABOUT)
-    subparsers = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
-    others: list[Command] = [entry.load() for entry in entry_points(group="denpo.commands")]
-    commands = {command.name: command for command in [*others, *OWN]}
-    for name in sorted(commands):
-        subparser = subparsers.add_parser(name, help=commands[name].summary)
-        commands[name].configure(subparser)
-        subparser.set_defaults(run=commands[name].run)
-    parsed = parser.parse_args(arguments)
+    parsed = make_parser().parse_args(arguments)
     try:
         code: int = parsed.run(parsed)
         sys.stdout.flush()
@@ -48,6 +43,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILED
     return code
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all subcommands; what it parses has `run`."""
+    parser = argparse.ArgumentParser("denpo", description=_ABOUT)
+    subparsers = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
+    others: list[Command] = [entry.load() for entry in entry_points(group="denpo.commands")]
+    commands = {command.name: command for command in [*others, *OWN]}
+    for name in sorted(commands):
+        subparser = subparsers.add_parser(name, help=commands[name].summary)
+        commands[name].configure(subparser)
+        subparser.set_defaults(run=commands[name].run)
+    return parser
 
 
 def _configure_gateway(parser: argparse.ArgumentParser) -> None:
@@ -134,7 +142,7 @@ def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[BaseException]:
 
 GATEWAY: Final = Command("gateway", "take messages and send them to carriers", _configure_gateway, _run_gateway)
 
-OWN: Final = (GATEWAY, SEND)
+OWN: Final = (BULK, CANCEL, EVENTS, GATEWAY, LISTEN, SEND, STATUS)
 """The subcommands of this room."""
 
 

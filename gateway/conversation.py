@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from gateway.guard import Guard, Refusal
 from gateway.message import Message, describe
+from gateway.routing import Plan
 from protocol.errors import FrameError
 from protocol.upstream import VERSION, Frame, pack
 
@@ -131,7 +132,7 @@ class Conversation:
         if wrong:
             return pack(["error", tag, "bad_batch", wrong])
         outcomes = (self._guard.check(self.client, each, self._core.clock()) for each in asked)
-        results = [each.result() if isinstance(each, Refusal) else _accepted(each, False) for each in outcomes]
+        results = [each.result() if isinstance(each, Refusal) else _previewed(each) for each in outcomes]
         return pack(["result", tag, results])
 
     def _check_batch(self, asked: object) -> str:
@@ -213,6 +214,11 @@ def _accepted(message: Message, duplicate: bool) -> dict[str, Any]:
         "duplicate": duplicate,
         "warnings": message.warnings or [],
     }
+
+
+def _previewed(message: Message) -> dict[str, Any]:
+    """As if accepted, and by which carrier's rules the parts were counted: the one that would be tried first."""
+    return _accepted(message, False) | {"carrier": Plan.parse(message.plan).carriers[0]}
 
 
 def _octets(secret: str) -> bytes:

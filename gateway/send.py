@@ -6,15 +6,13 @@ It asks for the status instead of subscribing to events: acknowledging them woul
 import argparse
 import uuid
 from math import inf
-from pathlib import Path
 from typing import Final
 
 import anyio
 
-from config.addresses import parse_address
-from config.command import DONE, FAILED, WRONG_USE, Command, complain
-from config.load import environment
-from gateway.client import Client, ClientError, Options, connect
+from config.command import DONE, FAILED, Command, complain
+from gateway.client import Client
+from gateway.commands.account import Account, add_account, run_as
 
 _DESCRIPTION: Final = """\
 Submit one message through a running gateway and wait until it has ended: delivered, or not. Prints each state. The
@@ -29,37 +27,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the command."""
     parser.description = _DESCRIPTION
     add = parser.add_argument
-    add("--upstream", metavar="ADDRESS", required=True, help="the gateway's socket: unix:PATH or tcp:HOST:PORT")
-    add("--client", metavar="NAME", required=True, help="which client of the gateway you are")
+    add_account(parser)
     add("--to", metavar="NUMBER", required=True, help="the number, as people write it: 090-1234-5678")
     add("--text", metavar="TEXT", required=True, help="the message")
     add("--sender", metavar="ID", help="sender id; left out: the client's own")
     add("--lane", choices=("otp", "urgent", "normal", "bulk"), help="left out: the client's own")
     add("--id", metavar="ID", help="your own id; the same id is never sent twice (made up if left out)")
-    add("--secret-file", metavar="FILE", type=Path, help="read the secret from here instead of DENPO_SECRET")
     add("--wait", metavar="SECONDS", type=_seconds, default=60.0, help="for the end of the message (%(default)g)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Submit and wait; returns the exit code."""
-    try:
-        address = str(parse_address(arguments.upstream))
-    except ValueError as error:
-        return complain("send", f"--upstream: {error}", WRONG_USE)
-    try:
-        secret = _secret(arguments.secret_file)
-    except OSError as error:
-        return complain("send", f"--secret-file {arguments.secret_file}: {error.strerror}", WRONG_USE)
-    except UnicodeDecodeError:
-        return complain("send", f"--secret-file {arguments.secret_file}: is not UTF-8", WRONG_USE)
-    if not secret:
-        return complain("send", "no secret: set DENPO_SECRET, or give --secret-file", WRONG_USE)
-    try:
-        return anyio.run(_send, address, secret, arguments)
-    except ClientError as error:
-        return complain("send", str(error), FAILED)
-    except UnicodeEncodeError:
-        return complain("send", "what is to be sent, or the secret, is not UTF-8", WRONG_USE)
+    return run_as("send", arguments, lambda account: _send(account, arguments))
 
 
 def _seconds(text: str) -> float:
@@ -72,18 +51,12 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _secret(file: Path | None) -> str:
-    if file is None:
-        return environment().get("DENPO_SECRET", "")
-    return file.read_text(encoding="utf-8").removesuffix("\n")
-
-
-async def _send(address: str, secret: str, arguments: argparse.Namespace) -> int:
+async def _send(account: Account, arguments: argparse.Namespace) -> int:
     optional = {"sender": arguments.sender, "lane": arguments.lane}
     message = {"id": arguments.id or uuid.uuid4().hex, "to": arguments.to, "text": arguments.text}
     message |= {key: value for key, value in optional.items() if value is not None}
     "".join(message.values()).encode()  # UnicodeEncodeError: an argument was not UTF-8
-    async with connect(address, arguments.client, secret, options=Options(reconnect=False)) as client:
+    async with account.connect() as client:
         [result] = await client.submit([message])
         if not result["ok"]:
             return complain("send", f"refused: {result['detail']} ({result['error']})", FAILED)

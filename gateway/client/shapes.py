@@ -41,6 +41,8 @@ class Result(TypedDict, total=False):
     duplicate: bool
     """This id was accepted before, perhaps from ourselves before a reconnect; nothing more is sent."""
     warnings: list[str]
+    carrier: str
+    """Of a preview: by whose rules the parts were counted."""
     error: str
     detail: str
 

@@ -3,16 +3,21 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 from typing import Final
 
 from config.load import load
+from gateway.cli import OWN, make_parser
 from tests.end_to_end.gateways import SECRET, read_ledger, simulator, upstream, write_config
 from tests.end_to_end.processes import started
 
 README: Final = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+COMMANDS: Final = (Path(__file__).parents[2] / "docs/commands.md").read_text(encoding="utf-8")
 
 
 def _block(language: str, number: int = 0) -> str:
@@ -59,3 +64,9 @@ def test_the_example_that_blocks_sends_as_many_as_it_has(tmp_path: Path) -> None
         taken = read_ledger(smsc)
     assert sorted(printed.splitlines()) == sorted(f"delivered news-{n}" for n in range(200))
     assert len(taken) == 200
+
+
+def test_every_command_that_is_shown_is_one() -> None:
+    shown = re.findall(r"^\$ (?:[A-Z_]+=\S+ )*denpo (.*)", README + COMMANDS, re.MULTILINE)
+    parsed = [make_parser().parse_args(shlex.split(line.partition("|")[0], comments=True)) for line in shown]
+    assert {arguments.command for arguments in parsed} >= {command.name for command in OWN}

@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import time
 from typing import Any, Final
@@ -92,6 +92,37 @@ def scripted(answer: Answer, greeting: bytes = b"") -> Iterator[str]:
     try:
         yield f"tcp:127.0.0.1:{listener.getsockname()[1]}"
     finally:
+        thread.join(SECONDS)
+        listener.close()
+
+
+@contextmanager
+def scripted_again(answer: Answer) -> Iterator[str]:
+    """Like `scripted`, for any number of connections; pings are answered."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(0.05)
+    ended = threading.Event()
+
+    def converse(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.settimeout(SECONDS)
+            _answer(connection, lambda frame: [["pong", frame[1]]] if frame[0] == "ping" else answer(frame))
+
+    def serve() -> None:
+        threads = []
+        while not ended.is_set():
+            with suppress(TimeoutError):
+                threads.append(threading.Thread(target=converse, args=listener.accept()[:1]))
+                threads[-1].start()
+        for thread in threads:
+            thread.join(SECONDS)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"tcp:127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        ended.set()
         thread.join(SECONDS)
         listener.close()
 

@@ -277,6 +277,7 @@ async def test_a_preview_stores_and_sends_nothing(tmp_path: Path, autojump_clock
         house.start_binds()
         house.disk.hold()
         frame = await caller.ask("preview", [message("1", LONG), {}])
+        assert frame[2][0]["carrier"] == "alpha"
         house.disk.release()
         [accepted, refused] = frame[2]
         assert (accepted["ok"], accepted["encoding"], accepted["parts"], accepted["units"]) == (True, "ucs2", 3, 150)

@@ -1,0 +1,1 @@
+"""`denpo bulk`: one text to each row of a spreadsheet; each row once, whatever interrupts it."""

@@ -20,6 +20,7 @@ from gateway.app import Gateway
 from gateway.commands.bulk.cli import BULK
 from gateway.commands.standing import CANCEL, STATUS
 from gateway.commands.stream import EVENTS, LISTEN
+from gateway.commands.trace import TRACE
 from gateway.send import SEND
 from gateway.store.sqlite import SqliteStore
 
@@ -142,7 +143,7 @@ def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[BaseException]:
 
 GATEWAY: Final = Command("gateway", "take messages and send them to carriers", _configure_gateway, _run_gateway)
 
-OWN: Final = (BULK, CANCEL, EVENTS, GATEWAY, LISTEN, SEND, STATUS)
+OWN: Final = (BULK, CANCEL, EVENTS, GATEWAY, LISTEN, SEND, STATUS, TRACE)
 """The subcommands of this room."""
 
 

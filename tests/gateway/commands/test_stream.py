@@ -137,3 +137,25 @@ def test_listen_never_acknowledges_past_what_it_has_not_printed(capsys: pytest.C
     assert run(gateway, "listen", "--ack", "--count", "2") == 0
     assert gateway.acknowledged == [1]
     assert 'an event "submitted" stands in front' in capsys.readouterr().err
+
+
+def test_a_gateway_that_goes_away_is_followed_when_it_is_back(capsys: pytest.CaptureFixture[str]) -> None:
+    gateway = Gateway(SUBMITTED, REJECTED)
+    lost: list[Frame] = []
+
+    def answer(frame: Frame) -> list[Frame] | None:
+        if frame[0] == "ack" and not lost:
+            lost.append(frame)
+            return None
+        said = gateway.answer(frame)
+        if frame[0] == "subscribe" and said and not lost:
+            said[1] = ["events", said[1][1][:1]]
+        return said
+
+    with scripted_again(answer) as address:
+        where = ["--upstream", address, "--client", "bank"]
+        assert main(["events", *where, "--follow", "--ack", "--json", "--count", "2"]) == 0
+    out, err = capsys.readouterr()
+    assert [json.loads(line)["cursor"] for line in out.splitlines()] == [1, 2]
+    assert err.endswith("trying again\n")
+    assert gateway.acknowledged == [2]

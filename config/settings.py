@@ -180,6 +180,12 @@ class UpstreamSettings(Table):
     """Messages in one submit, 1..100000."""
     credit: Messages = 10_000
     """Messages a client may have submitted and not yet had a result for, 1..1000000."""
+    unix_mode: Annotated[int, between(0, 0o777)] = 0o660
+    """Permissions of Unix sockets, 0..511 (0o777): who may write to one may connect."""
+    unix_group: str | None = None
+    """The group that owns Unix sockets; left out: the process's own."""
+    idle_timeout: Annotated[float, between(0, 86_400)] = 0.0
+    """Seconds a client may ask nothing, not even ping, before it is disconnected, 0..86400; 0: for ever."""
     hello_timeout: Wait = 5.0
     """Seconds a new connection has to say hello, 0.01..3600."""
     write_timeout: Wait = 30.0

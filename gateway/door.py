@@ -5,9 +5,11 @@ one that awaits `send_all`. A client that does not read stops its own connection
 """
 
 import errno
+import shutil
 import socket
 import ssl
 from collections import deque
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -25,7 +27,7 @@ from protocol.upstream import CLIENT_KINDS, Frames, pack
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from config.settings import UpstreamTls
+    from config.settings import UpstreamSettings, UpstreamTls
     from gateway.core import Core
     from gateway.store import Commit
 
@@ -35,7 +37,6 @@ MAX_QUEUED_OCTETS: Final = 1024 * 1024
 """Octets of answers waiting to be written above which a connection is not read."""
 MAX_QUEUED_ANSWERS: Final = 1000
 """Requests waiting for their answer above which a connection is not read."""
-_SOCKET_MODE: Final = 0o660
 
 
 class Door:
@@ -89,7 +90,7 @@ class Door:
         self, address: UnixAddress | TcpAddress, secure: ssl.SSLContext | None
     ) -> list[trio.SocketListener | trio.SSLListener[trio.SocketStream]]:
         if isinstance(address, UnixAddress):
-            listener = await _listen_unix(address.path)
+            listener = await _listen_unix(address.path, self.core.settings.upstream)
             self.addresses.append(str(address))
             return [listener]
         try:
@@ -153,16 +154,20 @@ class Connection:
             await trio.aclose_forcefully(self._stream)
 
     async def _read(self) -> None:
-        with trio.CancelScope(deadline=trio.current_time() + self._limits.hello_timeout) as greeting:
+        with trio.CancelScope(deadline=trio.current_time() + self._limits.hello_timeout) as patience:
             while not self._last:
                 octets = await self._stream.receive_some(READ_OCTETS)
                 if not octets:
                     return
                 self._take(bytes(octets))
                 if self.conversation.client:
-                    greeting.deadline = float("inf")
+                    patience.deadline = inf
                 await self._wait_room()
-        if greeting.cancelled_caught:
+                if self.conversation.client and self._limits.idle_timeout:
+                    patience.deadline = trio.current_time() + self._limits.idle_timeout
+        if patience.cancelled_caught and self.conversation.client:
+            self._refuse(FrameError("idle_timeout", f"nothing was asked for {self._limits.idle_timeout:g} s"))
+        elif patience.cancelled_caught:
             self._refuse(FrameError("hello_timeout", f"hello must come within {self._limits.hello_timeout:g} s"))
 
     def _take(self, octets: bytes) -> None:
@@ -247,8 +252,8 @@ class Connection:
         return not scope.cancelled_caught
 
 
-async def _listen_unix(path: "Path") -> trio.SocketListener:
-    """Listen on a Unix socket that its owner and group may use; one that a dead process left behind is replaced."""
+async def _listen_unix(path: "Path", settings: "UpstreamSettings") -> trio.SocketListener:
+    """Listen on a Unix socket that those may use whom the settings name; one that a dead process left is replaced."""
     if path.is_socket():
         with socket.socket(socket.AF_UNIX) as probe:
             if probe.connect_ex(str(path)) == 0:
@@ -258,8 +263,13 @@ async def _listen_unix(path: "Path") -> trio.SocketListener:
     listening = trio.socket.socket(trio.socket.AF_UNIX, trio.socket.SOCK_STREAM)
     try:
         await listening.bind(str(path))
-        path.chmod(_SOCKET_MODE)
+        if settings.unix_group is not None:
+            shutil.chown(path, group=settings.unix_group)
+        path.chmod(settings.unix_mode)
         listening.listen(128)
+    except LookupError:
+        listening.close()
+        raise OSError(errno.EINVAL, f"upstream.unix_group: there is no group {settings.unix_group}") from None
     except OSError as error:
         listening.close()
         raise OSError(error.errno, f"cannot listen on unix:{path}: {explain(error)}") from None

@@ -79,7 +79,8 @@ def test_the_sample_shows_every_key_and_true_defaults(tmp_path: Path) -> None:
     assert shown.web == WebSettings()
     assert shown.profiles["example"] == ProfileSettings()
     socket = UnixAddress(tmp_path / "var/upstream.sock")
-    assert shown.upstream == UpstreamSettings(tls=shown.upstream.tls, listen=(socket, TcpAddress("127.0.0.1", 7070)))
+    listen = socket, TcpAddress("127.0.0.1", 7070)
+    assert shown.upstream == UpstreamSettings(tls=shown.upstream.tls, listen=listen, unix_group="denpo")
     assert carrier == CarrierSettings(burst=50, binds=carrier.binds)
     own = bind.model_dump(
         include={"host", "system_id", "password", "source_ton", "source_npi", "tls", "ca", "cert", "key"}

@@ -205,3 +205,18 @@ async def test_many_connections_of_one_client_each_have_their_own_credit(
         house.disk.release()
         for n, caller in enumerate(callers):
             assert [result["id"] for result in (await caller.read("result"))[2]] == [f"{n}a", f"{n}b"]
+
+
+async def test_who_asks_nothing_for_long_is_told_so_when_that_is_wished(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with opened(tmp_path, {"upstream.idle_timeout": 60.0}) as house:
+        caller = await house.greet()
+        for _ in range(3):
+            await trio.sleep(50.0)
+            await caller.send(["ping", 1])
+            await caller.read("pong")
+        asked = trio.current_time()
+        [error] = await caller.read_end()
+        assert error[:3] == ["error", None, "idle_timeout"]
+        assert trio.current_time() - asked == pytest.approx(60.0)

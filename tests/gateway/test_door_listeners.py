@@ -1,5 +1,7 @@
 """The door's listeners on real sockets: Unix with its mode, TCP, and TLS."""
 
+import grp
+import os
 import socket
 import ssl
 import stat
@@ -153,3 +155,16 @@ async def test_a_client_that_never_shakes_hands_is_left(tmp_path: Path, certific
         silent = await trio.open_tcp_stream("127.0.0.1", port_of(house))
         assert await silent.receive_some() == b""
         await silent.aclose()
+
+
+async def test_the_unix_socket_has_the_mode_and_the_group_that_are_wished(tmp_path: Path) -> None:
+    group = grp.getgrgid(os.getgid()).gr_name
+    async with listening(tmp_path, {"upstream.unix_mode": 0o600, "upstream.unix_group": group}):
+        found = (tmp_path / "upstream.sock").stat()
+        assert (stat.S_IMODE(found.st_mode), found.st_gid) == (0o600, os.getgid())
+
+
+async def test_a_group_that_is_not_there_is_named(tmp_path: Path) -> None:
+    async with opened(tmp_path, {"upstream.unix_group": "no-such-group"}) as house:
+        with pytest.raises(OSError, match="there is no group no-such-group"):
+            await house.door.run()

@@ -44,6 +44,8 @@ class BindSettings(Table):
     """What kind of system we are, 0..12 ASCII characters; mostly empty (SMPP 3.4, 5.2.3)."""
     window: Annotated[int, between(1, 1000)] = 10
     """submit_sm unanswered at once, 1..1000."""
+    parts_per_second: Annotated[float, between(0, 100_000)] = 0.0
+    """Most parts a second over this bind, 0..100000; 0: only the account's limit."""
     source_ton: Octet | None = None
     """source_addr_ton, 0..255. Left out: by sender: "+" and digits 1, digits 0, anything else 5 (SMPP 3.4, 5.2.5)."""
     source_npi: Octet | None = None

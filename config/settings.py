@@ -317,6 +317,10 @@ class Settings(Table):
         moving = any(StatusClass.ELSEWHERE in carrier.statuses.values() for carrier in self.carriers.values())
         return self.gateway.home_hold if moving else 0.0
 
+    def burst_of_bind(self, carrier: str, rate: float) -> int:
+        """Parts a bind with a rate of its own may send at once; never less than the carrier's longest message has."""
+        return max(math.ceil(rate), self.profile_of(carrier).max_parts)
+
     def burst_of(self, carrier: str) -> int:
         """Parts a carrier may be sent at once after a silence; never less than its longest message has."""
         account = self.carriers[carrier]

@@ -112,7 +112,9 @@ class _Gathering(Collector):
         used = GaugeMetricFamily("denpo_window_used", "submit_sm unanswered", labels=["carrier", "bind"])
         size = GaugeMetricFamily("denpo_window_size", "submit_sm that may be unanswered", labels=["carrier", "bind"])
         pace = GaugeMetricFamily(
-            "denpo_bind_rate", "Parts a second that the SMSC lets the bind send; +Inf: any", labels=["carrier", "bind"]
+            "denpo_bind_rate",
+            "Parts a second that the bind may send: by its limit, the account's, and what the SMSC takes; +Inf: any",
+            labels=["carrier", "bind"],
         )
         for bind in self._gateway.fleet.binds:
             labels = [bind.carrier.name, bind.name]
@@ -120,7 +122,7 @@ class _Gathering(Collector):
             paused.add_metric(labels, int(bind.pump.paused))
             used.add_metric(labels, bind.session.in_flight if bind.session else 0)
             size.add_metric(labels, bind.settings.window)
-            pace.add_metric(labels, bind.pump.pace.rate(trio.current_time()))
+            pace.add_metric(labels, bind.pump.rate(trio.current_time()))
         yield from (up, paused, used, size, pace)
 
 

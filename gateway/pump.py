@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -12,16 +12,22 @@ from gateway.defects import report
 from gateway.message import Message, Part, PartState, State
 from gateway.pace import Pace
 from gateway.retry import Action
-from protocol.constants import BindType, Status, status_name
+from gateway.throttle import Throttle
+from protocol.constants import BindType, Status, Tag, status_name
 from protocol.errors import TextError
 from protocol.events import Answered, LateAnswer
 from protocol.link import Link
 from protocol.pdu import SubmitSmResp
 from protocol.session import Session
+from protocol.tags import find_integer
 
 if TYPE_CHECKING:
     from config.settings import BindSettings
     from gateway.carrier import Carrier
+
+
+CONGESTED: Final = 90
+"""congestion_state from which on an SMSC is nearly, or fully, congested (SMPP 5.0, 4.8.4.18)."""
 
 
 class Pump:
@@ -34,6 +40,9 @@ class Pump:
         self.settings = settings
         self.pace = Pace()
         """How fast the SMSC lets it go."""
+        rate = settings.parts_per_second
+        burst = carrier.core.settings.burst_of_bind(carrier.name, rate)
+        self._throttle = Throttle(rate, burst, trio.current_time()) if rate else None
         self.paused = False
         """Nothing more is sent, until it is resumed."""
         self.written = 0
@@ -49,6 +58,11 @@ class Pump:
     def submits(self) -> bool:
         """Whether messages may go out over its bind."""
         return self.settings.type is not BindType.RECEIVER
+
+    def rate(self, now: float) -> float:
+        """Parts a second that may go now: the least of its own limit, the account's and its pace; inf: any number."""
+        limits = self.settings.parts_per_second, self.carrier.settings.parts_per_second
+        return min(self.pace.rate(now), *(limit or inf for limit in limits))
 
     def wake(self) -> None:
         """Have it look whether there is something to send."""
@@ -71,8 +85,11 @@ class Pump:
     def settle(self, event: Answered | LateAnswer, now: float, link: Link) -> None:
         """Settle the answer to a part, in time or late. now: Unix seconds."""
         settler, counts, part = self.carrier.core.settler, self.carrier.counts, event.tag
-        status = event.status if isinstance(event.pdu, SubmitSmResp) else event.status or Status.RSYSERR
-        carrier_id = event.pdu.message_id.decode("latin-1") if isinstance(event.pdu, SubmitSmResp) else ""
+        pdu, status, carrier_id, tlvs = event.pdu, event.status, "", None
+        if isinstance(pdu, SubmitSmResp):
+            carrier_id, tlvs = pdu.message_id.decode("latin-1"), pdu.tlvs
+        else:
+            status = status or Status.RSYSERR
         if isinstance(event, LateAnswer):
             counts.late += 1
             settler.late(part, status, carrier_id, now)
@@ -83,6 +100,8 @@ class Pump:
         else:
             counts.refused[status] = counts.refused.get(status, 0) + 1
             self._obey(settler.refused(part, status, now), status, link)
+        if tlvs and (find_integer(tlvs, Tag.CONGESTION_STATE) or 0) >= CONGESTED:
+            self._slow()
 
     def give_back(self, unanswered: Sequence[Part], now: float) -> None:
         """Settle what was not answered as unknown; what was not written goes first again. now: Unix seconds."""
@@ -99,12 +118,15 @@ class Pump:
 
     def _obey(self, action: Action, status: int, link: Link) -> None:
         if action is Action.PAUSE:
-            now = trio.current_time()
-            if self.pace.refused(now):
-                self._silent_until = now + self.carrier.settings.throttle_pause
+            self._slow()
         elif action is Action.REBIND:
             link.session.unbind(trio.current_time(), f"the SMSC answered {status_name(status)}")
             link.flush()
+
+    def _slow(self) -> None:
+        now = trio.current_time()
+        if self.pace.refused(now):
+            self._silent_until = now + self.carrier.settings.throttle_pause
 
     async def _feed(self, session: Session, link: Link) -> float:
         """Send what may go now.
@@ -123,11 +145,13 @@ class Pump:
 
     def _opens_at(self, now: float) -> float:
         """When the carrier's limits and wishes let a part go; a time to come, or one that is over."""
-        return max(self.carrier.throttle.opens_at(now), self.pace.opens_at(now), self._silent_until)
+        opens = max(self.carrier.throttle.opens_at(now), self.pace.opens_at(now), self._silent_until)
+        return opens if self._throttle is None else max(opens, self._throttle.opens_at(now))
 
     def _room(self, session: Session, now: float) -> int:
         """Parts that may go now."""
-        return int(min(session.room, self.carrier.throttle.room(now), self.pace.room(now)))
+        room = min(session.room, self.carrier.throttle.room(now), self.pace.room(now))
+        return int(room if self._throttle is None else min(room, self._throttle.room(now)))
 
     async def _take(self, room: int) -> bool:
         """Take messages for the room there is; those of which a repeat would be worse than a loss are marked first.
@@ -184,6 +208,8 @@ class Pump:
             sent += 1
         if sent:
             self.carrier.throttle.take(sent, now)
+            if self._throttle is not None:
+                self._throttle.take(sent, now)
             self.pace.sent(sent, now)
             self.carrier.counts.sent += sent
             self.written += sent

@@ -4,8 +4,10 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from config.addresses import TcpAddress
 from config.fields import (
     BindTypeName,
+    Endpoint,
     FilePath,
     Host,
     Many,
@@ -27,11 +29,28 @@ from config.profiles import DEFAULT_PROFILE
 from protocol.constants import BindType
 
 
+class OutbindSettings(Table):
+    """The SMSC connects to us, says who it is, and is bound to over that connection (SMPP 3.4, 2.2.1, 4.1.7)."""
+
+    listen: Endpoint
+    """HOST:PORT that the SMSC connects to; with tls in the bind it has to speak TLS, cert and key being ours."""
+    system_id: SystemId
+    """Who the SMSC says it is, 0..15 ASCII characters."""
+    password: Password
+    """The SMSC's password, 0..8 ASCII characters."""
+    timeout: Wait = 10.0
+    """Seconds from a connection to its outbind, TLS handshake included, 0.01..3600."""
+    max_connections: Annotated[int, between(1, 1000)] = 4
+    """Connections at once that have not sent their outbind yet, 1..1000; more are closed at once."""
+
+
 class BindSettings(Table):
     """One SMPP bind: a connection to an SMSC that is kept up."""
 
-    host: Host
-    """Host name or IP address of the SMSC."""
+    outbind: OutbindSettings | None = None
+    """When the SMSC connects to us; left out: we connect to it. Either this or host."""
+    host: Host | None = None
+    """Host name or IP address of the SMSC. Either this or outbind."""
     port: Port = 2775
     """TCP port of the SMSC, 1..65535."""
     type: BindTypeName = BindType.TRANSCEIVER
@@ -63,6 +82,27 @@ class BindSettings(Table):
     key: FilePath | None = None
     """PEM file of the private key to cert, without a passphrase; may be the same file."""
 
+    @property
+    def place(self) -> str:
+        """Where its connection is made, for people."""
+        if self.outbind:
+            return f"outbind at {self.outbind.listen.authority}"
+        return TcpAddress(self.host or "", self.port).authority
+
+    @field_validator("host")
+    @classmethod
+    def _check_way(cls, value: str | None, validation: ValidationInfo) -> str | None:
+        if "outbind" in validation.data and (value is None) == (validation.data["outbind"] is None):
+            raise conflict("is missing" if value is None else "has no effect with outbind: the SMSC connects to us")
+        return value
+
+    @field_validator("type")
+    @classmethod
+    def _check_type(cls, value: BindType, validation: ValidationInfo) -> BindType:
+        if value is BindType.TRANSMITTER and validation.data.get("outbind"):
+            raise conflict("must be receiver or transceiver with outbind (SMPP 3.4, 2.2.1)")
+        return value
+
     @field_validator("ca", "cert", "key")
     @classmethod
     def _check_tls(cls, value: object, validation: ValidationInfo) -> object:
@@ -75,6 +115,8 @@ class BindSettings(Table):
     def _check_pair(cls, value: object, validation: ValidationInfo) -> object:
         if "cert" in validation.data and (value is None) != (validation.data["cert"] is None):
             raise conflict("cert and key are needed together")
+        if value is None and validation.data.get("tls") and validation.data.get("outbind"):
+            raise conflict("cert and key are needed with outbind and tls: we are the server")
         return value
 
 

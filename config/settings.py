@@ -9,7 +9,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, ValidationError, ValidationInfo, field_validator, model_validator
 
-from config.accounts import BindSettings, CarrierSettings
+from config.accounts import BindSettings, CarrierSettings, OutbindSettings
 from config.addresses import TcpAddress, UnixAddress
 from config.crosschecks import check_across, details
 from config.fields import (
@@ -44,6 +44,7 @@ __all__ = [
     "IncomingSettings",
     "LaneShares",
     "OnUnknown",
+    "OutbindSettings",
     "ProfileSettings",
     "RouteSettings",
     "Settings",

@@ -17,6 +17,7 @@ from gateway.defects import report
 from gateway.inbox import Inbox
 from gateway.ladders import LOUD, Cause, Ladders, cause_of
 from gateway.message import Part
+from gateway.outbind import Outbinds
 from gateway.pump import Pump
 from protocol.constants import BindType, status_name, status_text
 from protocol.events import (
@@ -80,6 +81,8 @@ class Bind:
         self._inbox = Inbox(carrier, self._change)
         key = f"carriers.{carrier.name}.binds.{number}"
         self._tls = _tls(self.settings, key) if self.settings.tls else None
+        outbind = self.settings.outbind
+        self._outbinds = Outbinds(self.name, outbind, self._tls, self._make_session) if outbind else None
 
     @property
     def state(self) -> str:
@@ -156,11 +159,11 @@ class Bind:
         await self.drain(patience)
 
     async def _serve_once(self) -> None:
-        stream = await self._connect()
-        if stream is None:
+        opened = await (self._connect(self.settings.host) if self.settings.host else self._await_outbind())
+        if opened is None:
             return
         self._cause = Cause.UNANSWERED
-        session = Session(Role.ESME, self._limits(), trio.current_time())
+        stream, session = opened
         session.request(_request(self.settings), trio.current_time())
         self._link = link = Link(stream, session, write_timeout=self.carrier.settings.write_timeout)
         try:
@@ -206,10 +209,10 @@ class Bind:
         _log.error("bind_stalled", bind=self.name, reason=reason)
         link.close(reason)
 
-    def _limits(self) -> Limits:
-        settings = self.carrier.settings
-        return Limits(
-            init_timeout=settings.bind_timeout,
+    def _make_session(self) -> Session:
+        settings, outbind = self.carrier.settings, self.settings.outbind
+        limits = Limits(
+            init_timeout=settings.bind_timeout + (outbind.timeout if outbind else 0.0),
             response_timeout=settings.response_timeout,
             enquire_link_interval=settings.enquire_link_interval,
             enquire_link_timeout=settings.enquire_link_timeout,
@@ -217,17 +220,28 @@ class Bind:
             drain_timeout=settings.peer_unbind_timeout,
             window=self.settings.window,
         )
+        return Session(Role.ESME, limits, trio.current_time())
 
-    async def _connect(self) -> trio.abc.Stream | None:
-        host, port, timeout = self.settings.host, self.settings.port, self.carrier.settings.connect_timeout
+    async def _connect(self, host: str) -> tuple[trio.abc.Stream, Session] | None:
+        port, timeout = self.settings.port, self.carrier.settings.connect_timeout
         self._cause = Cause.UNREACHABLE
         self._reason = f"no connection to {host}:{port} within {timeout:g} s"
         with trio.move_on_after(timeout) as self._connecting:
             try:
-                return await connect(host, port, self._tls)
+                return await connect(host, port, self._tls), self._make_session()
             except (OSError, trio.BrokenResourceError) as error:
                 self._cause = Cause.UNREACHABLE if isinstance(error, OSError) else Cause.TLS
                 self._reason = f"cannot connect to {host}:{port}: {explain(error)}"
+        return None
+
+    async def _await_outbind(self) -> tuple[trio.abc.Stream, Session] | None:
+        assert self._outbinds is not None
+        with trio.CancelScope() as self._connecting:
+            try:
+                return await self._outbinds.meet()
+            except OSError as error:
+                self._cause = Cause.OUTBIND
+                self._reason = f"cannot listen for an {self.settings.place}: {explain(error)}"
         return None
 
     async def _handle(self, events: list[Event]) -> None:
@@ -290,7 +304,7 @@ class Bind:
         self._up_at = trio.current_time()
         self._cause = Cause.LOST
         self.carrier.counts.binds += 1
-        _log.info("bind_up", bind=self.name, host=self.settings.host, port=self.settings.port)
+        _log.info("bind_up", bind=self.name, smsc=self.settings.place)
         self._count()
 
     def _leave(self, now: float, unanswered: Sequence[Part] = ()) -> None:
@@ -325,9 +339,15 @@ def _request(settings: "BindSettings") -> Pdu:
 
 
 def _tls(settings: "BindSettings", key: str) -> ssl.SSLContext:
-    """Verify the certificate and the host name; show ours if we have one. Raises: OSError: a file is of no use."""
+    """Verify the certificate and the host name; show ours if we have one. Raises: OSError: a file is of no use.
+
+    For an outbind we are the server: `ca` says whose certificates the SMSC must show; without, none is asked for.
+    """
+    purpose = ssl.Purpose.CLIENT_AUTH if settings.outbind else ssl.Purpose.SERVER_AUTH
     try:
-        context = ssl.create_default_context(cafile=settings.ca)
+        context = ssl.create_default_context(purpose, cafile=settings.ca)
+        if settings.ca:
+            context.verify_mode = ssl.CERT_REQUIRED
         if settings.cert:
             context.load_cert_chain(settings.cert, settings.key)
     except (ssl.SSLError, OSError) as error:

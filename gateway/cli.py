@@ -122,7 +122,7 @@ def _show_plan(loaded: Loaded) -> None:
     for name, carrier in settings.carriers.items():
         for bind in carrier.binds:
             rate = f"{carrier.parts_per_second:g} parts/s" if carrier.parts_per_second else "no rate limit"
-            print(f"  carrier    {name}: {bind.type} {bind.host}:{bind.port}, window {bind.window}, {rate}")
+            print(f"  carrier    {name}: {bind.type} {bind.place}, window {bind.window}, {rate}")
     for warning in loaded.warnings:
         print(f"  warning    {warning}")
 

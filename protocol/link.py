@@ -159,6 +159,31 @@ async def connect(host: str, port: int, tls: ssl.SSLContext | None = None) -> tr
     return secure
 
 
+async def answer_call(caller: trio.SocketStream, tls: ssl.SSLContext | None = None) -> trio.abc.Stream:
+    """Take a connection that was made to us, with the TLS handshake done when `tls`, the server's side, is given.
+
+    The caller sets the deadline, and closes the connection. Raises: trio.BrokenResourceError: the handshake failed.
+    """
+    _watch(caller)
+    if tls is None:
+        return caller
+    secure: trio.SSLStream[trio.SocketStream] = trio.SSLStream(caller, tls, server_side=True)
+    await secure.do_handshake()
+    return secure
+
+
+async def read_first(stream: trio.abc.Stream, session: Session) -> list[Event]:
+    """Read until the session tells of something, before a link takes both over. The caller sets the deadline."""
+    events: list[Event] = []
+    while not events:
+        try:
+            octets = bytes(await stream.receive_some(READ_OCTETS))
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            octets = b""
+        events = session.receive(octets, trio.current_time())
+    return events
+
+
 async def listen(host: str, port: int) -> list[trio.SocketListener]:
     """Open listeners, one per address of the host; port 0 takes any free port. Raises: OSError: in use."""
     return await trio.open_tcp_listeners(port, host=host)

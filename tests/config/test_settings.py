@@ -217,3 +217,27 @@ def test_the_lower_lanes_are_promised_half_of_the_parts_at_most() -> None:
     assert LaneShares(urgent=30, normal=10, bulk=10).fractions == (0.3, 0.1, 0.1)
     with pytest.raises(ValidationError, match="makes the shares 51 together; 50 are allowed"):
         LaneShares(urgent=30, normal=10, bulk=11)
+
+
+OUTBIND = {"listen": "127.0.0.1:2776", "system_id": "smsc", "password": "hush"}
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"host": "smsc.example", "outbind": OUTBIND}, "has no effect with outbind"),
+        ({}, "is missing"),
+        ({"outbind": OUTBIND, "type": "transmitter"}, "must be receiver or transceiver"),
+        ({"outbind": OUTBIND, "tls": True}, "cert and key are needed with outbind and tls"),
+        ({"outbind": {**OUTBIND, "password": "123456789"}}, "at most 8"),
+    ],
+)
+def test_a_bind_says_who_connects_and_only_what_goes_with_it(keys: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        BindSettings.model_validate({"system_id": "denpo", "password": "sesame", **keys})
+
+
+def test_a_bind_tells_people_where_its_connection_is_made() -> None:
+    who = {"system_id": "denpo", "password": "sesame"}
+    assert BindSettings.model_validate({**who, "host": "::1"}).place == "[::1]:2775"
+    assert BindSettings.model_validate({**who, "outbind": OUTBIND}).place == "outbind at 127.0.0.1:2776"

@@ -25,7 +25,7 @@ class Certificates:
         return self.folder / "ca.pem"
 
     def certificate(self, name: str) -> Path:
-        """A certificate: of the "server", for 127.0.0.1, or of the "client"."""
+        """A certificate: "server", for 127.0.0.1; "client"; "other", for 192.0.2.1; "expired", for 127.0.0.1."""
         return self.folder / f"{name}.pem"
 
     def key(self, name: str) -> Path:
@@ -54,4 +54,8 @@ def make_certificates(folder: Path) -> Certificates:
     sign = f"req -x509 {_KEY} -CA ca.pem -CAkey ca.key -addext basicConstraints=critical,CA:FALSE"
     run(f"{sign} -subj /CN=localhost -keyout server.key -out server.pem -addext subjectAltName=IP:127.0.0.1")
     run(f"{sign} -subj /CN=bank -keyout client.key -out client.pem")
+    run(f"{sign} -subj /CN=localhost -keyout other.key -out other.pem -addext subjectAltName=IP:192.0.2.1")
+    request = f"req {_KEY.removesuffix(' -days 2')} -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    run(f"{request} -keyout expired.key -out expired.csr")
+    run("x509 -req -in expired.csr -CA ca.pem -CAkey ca.key -copy_extensions copyall -days -1 -out expired.pem")
     return Certificates(folder)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from gateway.guard import Guard, Refusal
-from gateway.message import Message, describe
+from gateway.message import Message, State, describe
 from gateway.routing import Plan
 from protocol.errors import FrameError
 from protocol.upstream import VERSION, Frame, pack
@@ -180,7 +180,8 @@ class Conversation:
         return octets
 
     def _cancel(self, message: Message) -> dict[str, Any]:
-        if self._core.settler.cancel(message, self._core.clock()):
+        again = message.state is State.CANCELED  # the client was cut off before it was told
+        if again or self._core.settler.cancel(message, self._core.clock()):
             return describe(message)
         detail = "a part of it is on its way, or it has ended"
         return {"id": message.id, "ok": False, "error": "too_late", "detail": detail}

@@ -226,7 +226,7 @@ class Connection:
         self.smsc.ledger.take(Part(message_id, self.number, self.system_id, sequence, at, submit))
 
     def _submit_calmly(self, submit: SubmitSm, sequence: int, now: float, calm: Calm) -> None:
-        """Take a message as `_submit` would, in a third of the time, where that would ask for nothing but its id."""
+        """Take a message as `_submit` would, where that would ask the behaviour for nothing but its id."""
         if not self._has_room():
             self._submit(submit, sequence, now)
             return

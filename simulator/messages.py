@@ -100,7 +100,7 @@ def incoming_pdus(incoming: Incoming, reference: int, random: Random) -> list[De
 
 
 class ReadyReceipt(Pdu):
-    """A receipt in the standard form as the octets that `receipt_pdu` would be encoded to: a third of the work."""
+    """A receipt in the standard form as the octets that `receipt_pdu` would be encoded to: in half the time."""
 
     __slots__ = ("octets",)
     id: ClassVar = CommandId.DELIVER_SM

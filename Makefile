@@ -39,15 +39,15 @@ screenshots: $(VENV)/dev  ## take the pictures in docs/ anew; needs Chromium
 	DENPO_SCREENSHOTS=1 $(BIN)/python -m pytest -q tests/browser/test_screenshots.py
 
 coverage: $(VENV)/dev  ## each file of protocol/ covered, branches too, by its own test file alone
-	@for file in protocol/*.py; do \
-		name=$$(basename $$file .py | tr -d _); \
-		if [ $$name = init ] || [ $$name = link ]; then continue; fi; \
-		$(BIN)/coverage run --data-file=.coverage.$$name -m pytest -q -p no:cacheprovider tests/protocol/test_$$name*.py >.coverage.log \
-			|| { cat .coverage.log; exit 1; }; \
-		$(BIN)/coverage report --data-file=.coverage.$$name --include=$$file --fail-under=100 --show-missing >.coverage.log \
-			|| { cat .coverage.log; exit 1; }; \
-		rm -f .coverage.$$name .coverage.log; \
-	done; echo "protocol: each file 100 % by its own tests"
+	@$(MAKE) --no-print-directory --jobs=$$(getconf _NPROCESSORS_ONLN) $(COVERED:protocol/%.py=cover-%)
+	@echo "protocol: each file 100 % by its own tests"
+COVERED := $(filter-out protocol/__init__.py protocol/link.py,$(wildcard protocol/*.py))
+
+cover-%:
+	@name=$(subst _,,$*); log=.coverage.$$name.log; export COVERAGE_FILE=.coverage.$$name; \
+	if $(BIN)/coverage run -m pytest -q -p no:cacheprovider tests/protocol/test_$$name*.py >$$log \
+		&& $(BIN)/coverage report --include=protocol/$*.py --fail-under=100 --show-missing >$$log; \
+	then rm -f $$log $$COVERAGE_FILE; else cat $$log; exit 1; fi
 
 lock: $(VENV)/dev  ## renew the lock files from pyproject.toml
 	$(BIN)/pip-compile $(LOCK_FLAGS) --build-deps-for editable --output-file requirements.lock pyproject.toml

@@ -187,8 +187,9 @@ class Settler:
         return True
 
     def cancel(self, message: Message, now: float) -> bool:
-        """Cancel a message that has no part on the wire yet; False when it is too late."""
-        if message.state not in (State.WAITING, State.HELD) or not untouched(message):
+        """Cancel a message that was not sent; False when it is too late, or an earlier copy may have been sent."""
+        waits = message.state in (State.WAITING, State.HELD)
+        if not waits or message.repeated or not untouched(message):
             return False
         self._enter(message, State.CANCELED, now)
         self._save(message)

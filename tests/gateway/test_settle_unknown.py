@@ -307,6 +307,13 @@ def test_it_is_too_late_to_cancel_when_the_carrier_may_have_a_part(state: PartSt
     assert desk.kinds() == []
 
 
+@pytest.mark.parametrize("parts", [0, 2])
+def test_it_is_too_late_to_cancel_when_an_earlier_copy_may_have_been_sent(parts: int) -> None:
+    desk = Desk()
+    assert not desk.settler.cancel(message(1, *[P.WAITING] * parts, state=State.WAITING, repeated=True), NOW)
+    assert desk.kinds() == []
+
+
 def test_a_canceled_message_in_a_lane_is_not_taken() -> None:
     desk = Desk()
     made = desk.send()

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ROOMS := gateway protocol simulator config tests benchmarks
 
-.PHONY: demo test check coverage bench fuzz docs screenshots format lock clean
+.PHONY: demo test check coverage bench soak fuzz docs screenshots format lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/runtime  ## show one message of each kind go through, live
@@ -23,6 +23,12 @@ check: $(VENV)/dev  ## format, lint, types, walls
 bench: $(VENV)/dev  ## microseconds a PDU, beside other libraries; messages per second, submit to delivered event
 	$(BIN)/python -m benchmarks.codec
 	$(BIN)/python -m benchmarks.gateway
+
+soak: $(VENV)/dev  ## break the gateway's promises by stories nobody chose, for SOAK_SECONDS, then by SIGKILL; not part of CI
+	$(BIN)/python -m tests.promises --seconds $(SOAK_SECONDS)
+	$(BIN)/python -m tests.end_to_end.kill --kills $(SOAK_KILLS)
+SOAK_SECONDS ?= 600
+SOAK_KILLS ?= 50
 
 fuzz: $(VENV)/fuzz  ## octets that nobody would send, for FUZZ_SECONDS; not part of CI
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)

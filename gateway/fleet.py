@@ -22,6 +22,7 @@ class Fleet:
             Bind(carrier, number) for carrier in self.carriers.values() for number in range(len(carrier.settings.binds))
         ]
         self._stopped = trio.Event()
+        self._nursery: trio.Nursery | None = None
         for name in self.carriers:
             core.lanes.wake[name] = self._waker(name)
 
@@ -36,6 +37,8 @@ class Fleet:
 
     async def run(self) -> None:
         """Keep every bind bound until `stop`."""
+        if self._stopped.is_set():
+            return
         async with trio.open_nursery() as self._nursery:
             for bind in self.binds:
                 self._nursery.start_soon(bind.run)
@@ -43,10 +46,12 @@ class Fleet:
 
     def stop(self, patience: float) -> None:
         """Begin to wait so long for the answers owed to us, and unbind; what has not ended by then is ended."""
+        self._stopped.set()
+        if self._nursery is None:  # it has not begun, and now it does not
+            return
         self._nursery.cancel_scope.deadline = trio.current_time() + patience + UNBIND_SECONDS
         for bind in self.binds:
             self._nursery.start_soon(bind.stop, patience)
-        self._stopped.set()
 
     def _waker(self, carrier: str) -> Callable[[], None]:
         binds = self.of(carrier)

@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from gateway.message import LANES
+from gateway.metrics import OTHERS
 from protocol.constants import status_name
 
 if TYPE_CHECKING:
@@ -93,9 +94,7 @@ class _Gathering(Collector):
         counts: Mapping[str, CarrierCounts] = self._gateway.core.counts.carriers
         for field, (name, text) in _CARRIER_COUNTERS.items():
             yield _counter_by(name, text, "carrier", {carrier: getattr(c, field) for carrier, c in counts.items()})
-        refused = {
-            name: {status_name(status): n for status, n in each.refused.items()} for name, each in counts.items()
-        }
+        refused = {name: {_name(status): n for status, n in each.refused.items()} for name, each in counts.items()}
         yield _counter_by_two("parts_refused", "Parts that the carrier refused", "status", refused)
         failures = {name: {cause.value: n for cause, n in each.bind_failures.items()} for name, each in counts.items()}
         yield _counter_by_two("bind_failures", "Binds that failed or were lost, by why", "cause", failures)
@@ -147,3 +146,7 @@ def _counter_by(name: str, text: str, label: str, values: Mapping[str, int]) -> 
     for value, count in values.items():
         family.add_metric([value], count)
     return family
+
+
+def _name(status: int) -> str:
+    return "others" if status == OTHERS else status_name(status)

@@ -1,8 +1,14 @@
 """Plain counters, kept where things happen and read only when Prometheus asks."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from gateway.ladders import Cause
+
+MAX_STATUSES: Final = 100
+"""Statuses of one carrier that are counted each for itself; a 32-bit number is the carrier's to choose."""
+OTHERS: Final = -1
+"""What the rest is counted under."""
 
 
 @dataclass(slots=True)
@@ -12,7 +18,7 @@ class CarrierCounts:
     sent: int = 0
     accepted: int = 0
     refused: dict[int, int] = field(default_factory=dict)
-    """By command_status."""
+    """By command_status, MAX_STATUSES of them, and OTHERS."""
     undocumented: int = 0
     """Refusals with a status of the vendor's own, or known to nobody, that the carrier's `statuses` do not explain."""
     elsewhere: int = 0
@@ -47,6 +53,12 @@ class CarrierCounts:
     """Connections that were closed because messages waited and nothing was sent."""
     defects: int = 0
     """Connections, and messages, that a defect of ours has ended."""
+
+    def refuse(self, status: int) -> None:
+        """Count a part that was refused."""
+        if status not in self.refused and len(self.refused) >= MAX_STATUSES:
+            status = OTHERS
+        self.refused[status] = self.refused.get(status, 0) + 1
 
 
 @dataclass(slots=True)

@@ -98,7 +98,7 @@ class Pump:
             self.pace.accepted(trio.current_time())
             settler.accepted(part, carrier_id, now)
         else:
-            counts.refused[status] = counts.refused.get(status, 0) + 1
+            counts.refuse(status)
             self._obey(settler.refused(part, status, now), status, link)
         if tlvs and (find_integer(tlvs, Tag.CONGESTION_STATE) or 0) >= CONGESTED:
             self._slow()

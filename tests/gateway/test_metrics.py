@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from trio.testing import MockClock
 
 from gateway.exposition import make_registry
+from gateway.metrics import MAX_STATUSES
 from protocol.constants import Status
 from tests.gateway.builders import LONG, House, message, opened, settle
 from tests.gateway.carriers import receipt
@@ -177,3 +178,16 @@ def test_promtool_has_nothing_to_say(text: str) -> None:
         [promtool, "check", "metrics"], input=text, capture_output=True, text=True, timeout=20.0, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+async def test_a_carrier_that_invents_statuses_does_not_make_the_metrics_grow(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with opened(tmp_path) as house:
+        counts = house.core.counts.carriers["alpha"]
+        for status in range(0x10000, 0x10000 + 2 * MAX_STATUSES):
+            counts.refuse(status)
+        figure = Figures(house)
+    assert len(counts.refused) == MAX_STATUSES + 1
+    assert figure("parts_refused_total", carrier="alpha", status="0x00010000") == 1
+    assert figure("parts_refused_total", carrier="alpha", status="others") == MAX_STATUSES

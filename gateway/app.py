@@ -5,10 +5,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import structlog
 import trio
 
 from config.addresses import TcpAddress
-from gateway.core import build
+from gateway.changes import compare, keep_fixed
+from gateway.core import build, reconfigure
 from gateway.defects import keep_running
 from gateway.door import Door
 from gateway.fleet import Fleet
@@ -23,12 +25,14 @@ if TYPE_CHECKING:
     from gateway.store import Commit
 
 
+_log = structlog.get_logger()
+
+
 class Gateway:
     """One gateway. `run` once; `stop` ends it."""
 
     def __init__(self, settings: "Settings", store: SqliteStore) -> None:
         """The store is open, and this gateway's to run and close."""
-        self.settings = settings
         self.store = store
         self.core = build(settings, store)
         self.fleet = Fleet(self.core)
@@ -42,6 +46,24 @@ class Gateway:
     def stopping(self) -> bool:
         """Whether the staged stop has begun."""
         return self._stop.is_set()
+
+    async def reload(self, settings: "Settings") -> None:
+        """Go by other settings, as far as that is possible while it runs; not to be called again before it returns.
+
+        Raises: OSError: a file that they name is of no use; nothing was changed.
+        """
+        if self.stopping:
+            return
+        self.fleet.check(settings)
+        self.door.check(settings)
+        old = self.core.settings
+        changes, wanted = compare(old, settings), keep_fixed(old, settings)
+        reconfigure(self.core, wanted, old.carriers | wanted.carriers)
+        self.door.follow(old)
+        await self.fleet.follow()
+        _log.info("reloaded", added=changes.added, changed=changes.changed, removed=changes.removed)
+        if changes.restart:
+            _log.warning("restart_needed", keys=changes.restart, reason="they are read at the start only")
 
     def stop(self) -> None:
         """Begin the staged stop: no new messages, then the answers owed to us, then unbind, then the disk."""
@@ -82,7 +104,7 @@ class Gateway:
             doors.cancel_scope.cancel()
 
     async def _listen_web(self) -> list[trio.SocketListener]:
-        address = self.settings.web.listen
+        address = self.core.settings.web.listen
         try:
             return await listen(address.host, address.port)
         except OSError as error:

@@ -4,8 +4,6 @@ A defect of ours ends the connection it strikes: what was not answered is unknow
 while, so that the others go on.
 """
 
-import errno
-import ssl
 from collections.abc import Sequence
 from math import inf
 from typing import TYPE_CHECKING, Final
@@ -19,6 +17,7 @@ from gateway.ladders import LOUD, Cause, Ladders, cause_of
 from gateway.message import Part
 from gateway.outbind import Outbinds
 from gateway.pump import Pump
+from gateway.tls import bind_context
 from protocol.constants import BindType, status_name, status_text
 from protocol.events import (
     Answered,
@@ -38,7 +37,7 @@ from protocol.session import Limits, Session
 from protocol.states import BOUND, Role
 
 if TYPE_CHECKING:
-    from config.settings import BindSettings
+    from config.settings import BindSettings, CarrierSettings
     from gateway.carrier import Carrier
 
 _log = structlog.get_logger()
@@ -61,6 +60,7 @@ class Bind:
 
     def __init__(self, carrier: "Carrier", number: int) -> None:
         self.name = f"{carrier.name}.{number}"
+        self.number = number
         self.carrier = carrier
         self.settings: BindSettings = carrier.settings.binds[number]
         self.session: Session | None = None
@@ -70,6 +70,8 @@ class Bind:
         self._stopping = False
         self._kept_down = False
         """Whether it was drained and not resumed."""
+        self.ended = trio.Event()
+        """Set when `run` has returned."""
         self._changed = trio.Event()
         self._handling: list[Event] = []
         """Events that are being dealt with."""
@@ -79,8 +81,8 @@ class Bind:
         self._up_at = inf
         self.pump = Pump(self.name, carrier, self.settings)
         self._inbox = Inbox(carrier, self._change)
-        key = f"carriers.{carrier.name}.binds.{number}"
-        self._tls = _tls(self.settings, key) if self.settings.tls else None
+        self._timers = _timers(carrier.settings)
+        self._tls = bind_context(self.settings, self.name)
         outbind = self.settings.outbind
         self._outbinds = Outbinds(self.name, outbind, self._tls, self._make_session) if outbind else None
 
@@ -99,12 +101,15 @@ class Bind:
 
     async def run(self) -> None:
         """Keep it bound until it is stopped: connect, bind, serve, and again after a while that grows with failures."""
-        while not self._stopping:
-            if self._wanted:
-                await self._serve_once()
-                await self._wait_again()
-            else:
-                await self._wait_change()
+        try:
+            while not self._stopping:
+                if self._wanted:
+                    await self._serve_once()
+                    await self._wait_again()
+                else:
+                    await self._wait_change()
+        finally:
+            self.ended.set()
 
     async def _wait_again(self) -> None:
         if not self._wanted:
@@ -117,6 +122,23 @@ class Bind:
         with trio.move_on_after(wait):
             while self._wanted:
                 await self._wait_change()
+
+    def fits(self, settings: "BindSettings") -> bool:
+        """Whether it is what these settings and its carrier's ask for, so that it need not be made anew."""
+        return self.settings == settings and self._timers == _timers(self.carrier.settings)
+
+    def follow(self, number: int) -> None:
+        """Go on at this place of the carrier's binds, with its waits, and the certificates that are there now."""
+        self.number = number
+        self.name = self.pump.name = f"{self.carrier.name}.{number}"
+        self._ladders.settings = self.carrier.settings
+        self._tls = bind_context(self.settings, self.name)
+        if self._outbinds:
+            self._outbinds.follow(self.name, self._tls)
+
+    def take_over(self, other: "Bind") -> None:
+        """Stay paused, or down, if the bind that it follows is."""
+        self.pump.paused, self._kept_down = other.pump.paused, other._kept_down
 
     def pause(self) -> None:
         """Send nothing new until `resume`; what the carrier brings is taken."""
@@ -338,19 +360,8 @@ def _request(settings: "BindSettings") -> Pdu:
     )
 
 
-def _tls(settings: "BindSettings", key: str) -> ssl.SSLContext:
-    """Verify the certificate and the host name; show ours if we have one. Raises: OSError: a file is of no use.
-
-    For an outbind we are the server: `ca` says whose certificates the SMSC must show; without, none is asked for.
-    """
-    purpose = ssl.Purpose.CLIENT_AUTH if settings.outbind else ssl.Purpose.SERVER_AUTH
-    try:
-        context = ssl.create_default_context(purpose, cafile=settings.ca)
-        if settings.ca:
-            context.verify_mode = ssl.CERT_REQUIRED
-        if settings.cert:
-            context.load_cert_chain(settings.cert, settings.key)
-    except (ssl.SSLError, OSError) as error:
-        files = ", ".join(str(file) for file in (settings.ca, settings.cert, settings.key) if file)
-        raise OSError(errno.EINVAL, f"{key}: no PEM certificate, or not with its key, in {files}: {error}") from None
-    return context
+def _timers(settings: "CarrierSettings") -> tuple[float, ...]:
+    """What a connection goes by from its beginning to its end."""
+    enquire = settings.enquire_link_interval, settings.enquire_link_timeout
+    ends = settings.inactivity_timeout, settings.peer_unbind_timeout
+    return settings.response_timeout, settings.write_timeout, *enquire, *ends

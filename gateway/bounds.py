@@ -19,12 +19,16 @@ class Bounds:
     """Asked once for each batch; `look` before the first, and then every second."""
 
     def __init__(self, limits: "GatewaySettings", store: "Store") -> None:
+        self.reconfigure(limits)
         self.room = inf
         """Octets that the store could still write when it was looked at last."""
-        self._min_free, self._max_events = limits.min_free, limits.max_events
         self._store = store
         self._said: set[str] = set()
         """Clients whose events were too many when they were looked at last."""
+
+    def reconfigure(self, limits: "GatewaySettings") -> None:
+        """Go by these settings from now on."""
+        self._min_free, self._max_events = limits.min_free, limits.max_events
 
     @property
     def disk_full(self) -> bool:

@@ -27,15 +27,23 @@ class Carrier:
         self.settings = core.settings.carriers[name]
         self.counts = core.counts.carriers[name]
         self.deliveries = Deliveries(name, core)
+        self.habits = core.settings.profile_of(name)
         burst = core.settings.burst_of(name)
         self.throttle = Throttle(self.settings.parts_per_second, burst, trio.current_time())
         self._able: set[object] = set()
         """Binds that are up and may submit."""
         self._profile = core.profiles[name]
-        self._validity = core.settings.profile_of(name).validity
+        self._validity = self.habits.validity
         self.least_left = 1.0 if self._validity == "relative" else 0.0
         """Seconds a message must still have to be begun with: less can't be written."""
         self._bits = 8 if self._profile.concatenation is Concatenation.UDH8 else 16
+
+    def reconfigure(self) -> None:
+        """Go by what the core's settings say now; the profile is as it was."""
+        self.settings = self.core.settings.carriers[self.name]
+        self.throttle.set_rate(
+            self.settings.parts_per_second, self.core.settings.burst_of(self.name), trio.current_time()
+        )
 
     @property
     def bound(self) -> int:

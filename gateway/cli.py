@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from importlib.metadata import entry_points
 from pathlib import Path
 from time import time
@@ -21,6 +22,7 @@ from gateway.commands.bulk.cli import BULK
 from gateway.commands.standing import CANCEL, STATUS
 from gateway.commands.stream import EVENTS, LISTEN
 from gateway.commands.trace import TRACE
+from gateway.defects import report
 from gateway.send import SEND
 from gateway.store.sqlite import SqliteStore
 
@@ -29,7 +31,8 @@ _ABOUT: Final = "An SMPP gateway for Japanese text, and an SMSC simulator to tes
 _GATEWAY: Final = """\
 Take messages from applications over the upstream socket, keep them on disk, and send them to the carriers' SMSCs.
 Runs in the foreground. Logs go to standard error, one line each; the event "ready" names the addresses. SIGTERM or
-SIGINT stops it: no new messages, then the answers that carriers owe, then unbind."""
+SIGINT stops it: no new messages, then the answers that carriers owe, then unbind. SIGHUP has it read the configuration
+again, and change what is other now."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -96,19 +99,39 @@ async def _serve(loaded: Loaded) -> None:
     calm_collector()
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_stop_on, signals, gateway)
+            asked, reloads = trio.open_memory_channel[None](1)
+            nursery.start_soon(_obey, signals, gateway, asked)
+            nursery.start_soon(_reload_on, reloads, loaded.path, gateway)
             await gateway.run(lambda addresses: structlog.get_logger().info("ready", **addresses))
             nursery.cancel_scope.cancel()
     structlog.get_logger().info("stopped")
 
 
-async def _stop_on(signals: Any, gateway: Gateway) -> None:  # noqa: ANN401  # an async iterator that Trio does not name
+async def _obey(signals: Any, gateway: Gateway, reload: trio.MemorySendChannel[None]) -> None:  # noqa: ANN401  # an async iterator that Trio does not name
     async for number in signals:
         if number == signal.SIGHUP:
-            structlog.get_logger().warning("not_reloaded", reason="the configuration is read at the start; restart")
+            with suppress(trio.WouldBlock):  # one that has not begun will read the file as it is then
+                reload.send_nowait(None)
         else:
             structlog.get_logger().info("stopping")
             gateway.stop()
+
+
+async def _reload_on(asked: trio.MemoryReceiveChannel[None], path: Path, gateway: Gateway) -> None:
+    """Reload whenever it is asked, one after the other; what is wrong changes nothing."""
+    log = structlog.get_logger()
+    async for _ in asked:
+        try:
+            loaded = await trio.to_thread.run_sync(load, path)
+            for warning in loaded.warnings:
+                log.warning("configuration", warning=warning)
+            await gateway.reload(loaded.settings)
+        except ConfigError as error:
+            log.error("not_reloaded", reason=f"{path} has errors; nothing was changed", errors=error.lines)
+        except OSError as error:
+            log.error("not_reloaded", reason="nothing was changed", errors=[_explain(error)])
+        except Exception as error:
+            report(error, task="reload")
 
 
 def _show_plan(loaded: Loaded) -> None:

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from config.settings import Settings
@@ -66,7 +66,7 @@ def build(
     settler = Settler(settings, store, lanes, outstanding)
     early = settler.early = EarlyReceipts(settings.gateway, store, counts)
     settler.counts, settler.chance = counts, chance
-    profiles = _profiles(settings)
+    profiles = _profiles(settings, {})
     bounds = Bounds(settings.gateway, store)
     incoming, router = Incoming(settings, store, counts, profiles, bounds), Router(settings.routes)
     references = References(settings.gateway.reference_pairs, settings.gateway.reference_hold)
@@ -74,12 +74,28 @@ def build(
     return Core(settings, store, lanes, outstanding, *shared, counts, clock, chance)
 
 
-def _profiles(settings: Settings) -> dict[str, Profile]:
+def reconfigure(core: Core, settings: Settings, carriers: Iterable[str]) -> None:
+    """Have the shared pieces go by these settings from now on. Args: carriers: those that what waits may go to."""
+    for name in settings.carriers:
+        core.counts.carriers.setdefault(name, CarrierCounts())
+    core.settings = settings
+    core.router = Router(settings.routes)
+    core.profiles = _profiles(settings, core.profiles)
+    core.store.home_hold = settings.home_hold
+    core.settler.reconfigure(settings)
+    core.incoming.reconfigure(settings, core.profiles)
+    core.bounds.reconfigure(settings.gateway)
+    core.lanes.reconfigure(settings.gateway, carriers)
+
+
+def _profiles(settings: Settings, before: Mapping[str, Profile]) -> dict[str, Profile]:
     """The profile of each carrier. Equal ones are one object: a text that was cut for one of them is cut for all."""
+    known = list(before.values())
     profiles: dict[str, Profile] = {}
     for name in settings.carriers:
         made = text_profile(settings, name)
-        profiles[name] = next((known for known in profiles.values() if known == made), made)
+        profiles[name] = next((each for each in known if each == made), made)
+        known.append(profiles[name])
     return profiles
 
 

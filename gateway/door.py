@@ -20,6 +20,7 @@ from gateway.conversation import Answer, Conversation
 from gateway.defects import report
 from gateway.feed import Feed
 from gateway.guard import Guard
+from gateway.tls import server_context
 from protocol.errors import FrameError
 from protocol.link import READ_OCTETS, explain
 from protocol.upstream import CLIENT_KINDS, Frames, pack
@@ -27,7 +28,7 @@ from protocol.upstream import CLIENT_KINDS, Frames, pack
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from config.settings import UpstreamSettings, UpstreamTls
+    from config.settings import Settings, UpstreamSettings
     from gateway.core import Core
     from gateway.store import Commit
 
@@ -45,11 +46,9 @@ class Door:
     def __init__(self, core: "Core") -> None:
         self.core = core
         self.guard = Guard(core.settings, core.router, core.profiles)
-        limits, newest = core.settings.upstream, core.store.newest_cursor
-        self.feeds = {
-            client: Feed(client, core.store, limits.events_in_memory, newest, limits.event_octets_in_memory)
-            for client in core.settings.clients
-        }
+        self.feeds = {client: self._feed(client) for client in core.settings.clients}
+        """Of all clients there have been."""
+        self._secure: ssl.SSLContext | None = None
         self.connections: set[Connection] = set()
         self.addresses: list[str] = []
         """Where it really listens."""
@@ -64,6 +63,28 @@ class Door:
             if client in self.feeds:
                 self.feeds[client].publish(events)
 
+    def check(self, settings: "Settings") -> None:
+        """Look whether the certificate is of use. Raises: OSError: it is not."""
+        if settings.upstream.tls:
+            server_context(settings.upstream.tls)
+
+    def follow(self, old: "Settings") -> None:
+        """Go by the core's settings instead of the old ones; clients that are gone, or are others, are disconnected."""
+        core, clients = self.core, self.core.settings.clients
+        self.guard.reconfigure(core.settings, core.router, core.profiles)
+        self.feeds |= {client: self._feed(client) for client in clients if client not in self.feeds}
+        for connection in self.connections:
+            name = connection.conversation.client
+            before, now = old.clients.get(name), clients.get(name)
+            if name and (before is None or now is None or now.secret != before.secret):
+                connection.dismiss()
+        if self._secure and core.settings.upstream.tls:
+            self._secure.load_cert_chain(core.settings.upstream.tls.cert, core.settings.upstream.tls.key)
+
+    def _feed(self, client: str) -> Feed:
+        limits, store = self.core.settings.upstream, self.core.store
+        return Feed(client, store, limits.events_in_memory, store.newest_cursor, limits.event_octets_in_memory)
+
     def close(self) -> None:
         """Accept no more messages; events still go out."""
         self._closing = True
@@ -74,7 +95,7 @@ class Door:
         """Listen and serve, for ever. Raises: OSError: an address is in use, or its folder is not there."""
         listeners: list[trio.SocketListener | trio.SSLListener[trio.SocketStream]] = []
         upstream = self.core.settings.upstream
-        secure = _tls(upstream.tls) if upstream.tls else None
+        secure = self._secure = server_context(upstream.tls) if upstream.tls else None
         try:
             for address in upstream.listen:
                 listeners += await self._listen(address, secure)
@@ -157,7 +178,7 @@ class Connection:
         with trio.CancelScope(deadline=trio.current_time() + self._limits.hello_timeout) as patience:
             while not self._last:
                 octets = await self._stream.receive_some(READ_OCTETS)
-                if not octets:
+                if not octets or self._last:
                     return
                 self._take(bytes(octets))
                 if self.conversation.client:
@@ -187,10 +208,18 @@ class Connection:
         if self.conversation.subscribed:
             self.conversation.feed.subscribe(self._wake_up)
 
+    def dismiss(self) -> None:
+        """Disconnect the client, with the reason."""
+        if not self._last:
+            self._end("denied", "the client's secret has changed, or it is no longer configured")
+
     def _refuse(self, error: FrameError) -> None:
         self._counts.bad_frames += 1
-        _log.warning("connection_closed", client=self.conversation.client, code=error.code, reason=str(error))
-        self._queue(pack(["error", None, error.code, str(error)]))
+        self._end(error.code, str(error))
+
+    def _end(self, code: str, reason: str) -> None:
+        _log.warning("connection_closed", client=self.conversation.client, code=code, reason=reason)
+        self._queue(pack(["error", None, code, reason]))
         self._last = True
 
     def _queue(self, octets: bytes) -> None:
@@ -274,16 +303,3 @@ async def _listen_unix(path: "Path", settings: "UpstreamSettings") -> trio.Socke
         listening.close()
         raise OSError(error.errno, f"cannot listen on unix:{path}: {explain(error)}") from None
     return trio.SocketListener(listening)
-
-
-def _tls(settings: "UpstreamTls") -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=settings.client_ca)
-        context.load_cert_chain(settings.cert, settings.key)
-    except (ssl.SSLError, OSError) as error:
-        files = ", ".join(str(file) for file in (settings.cert, settings.key, settings.client_ca) if file)
-        reason = f"upstream.tls: no PEM certificate, or not with its key, in {files}: {error}"
-        raise OSError(errno.EINVAL, reason) from None
-    if settings.client_ca:
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context

@@ -79,7 +79,7 @@ class _Gathering(Collector):
         yield waiting
         unacknowledged = gateway.store.unacknowledged
         events = GaugeMetricFamily("denpo_events_unacknowledged", "Events on disk for a client", labels=["client"])
-        for client in gateway.settings.clients:
+        for client in gateway.core.settings.clients:
             events.add_metric([client], unacknowledged.get(client, 0))
         yield events
         room = gateway.core.bounds.room

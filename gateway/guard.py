@@ -61,6 +61,10 @@ class Guard:
     """Accepts or refuses what clients ask; knows the clients' defaults, the routes and the carriers' profiles."""
 
     def __init__(self, settings: "Settings", router: "Router", profiles: Mapping[str, Profile]) -> None:
+        self.reconfigure(settings, router, profiles)
+
+    def reconfigure(self, settings: "Settings", router: "Router", profiles: Mapping[str, Profile]) -> None:
+        """Go by these settings from now on."""
         self._clients = settings.clients
         self._router = router
         self._profiles = profiles

@@ -80,12 +80,17 @@ class Incoming:
         self._store = store
         self._counts = counts
         self._bounds = bounds
-        self._codings = {name: profile.data_codings for name, profile in profiles.items()}
+        self._codings: dict[str, Mapping[int, Coding]] = {}
+        self.reconfigure(settings, profiles)
         self._joiner = Joiner[bytes](gateway.join_timeout, gateway.max_fragments)
         self.repeats = Repeats(store)
         """What was kept and may come again."""
-        self._recipients = Recipients(settings)
         self._warned: dict[str, float] = {}
+
+    def reconfigure(self, settings: "Settings", profiles: "Mapping[str, Profile]") -> None:
+        """Go by these settings from now on; what a carrier that is gone has begun is still read as it wrote it."""
+        self._codings |= {name: profile.data_codings for name, profile in profiles.items()}
+        self._recipients = Recipients(settings)
 
     def load(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Take over the parts that the last run has kept: rows of a `Place`, the body and its time, oldest first."""
@@ -160,7 +165,7 @@ class Incoming:
 
     def _tell(self, way: _Way, bodies: Collection[bytes], now: float, missing: int = 0) -> None:
         octets = b"".join(bodies)  # first, for a character may be cut between two parts
-        text = decode_body(octets, way.data_coding, self._codings[way.carrier])
+        text = decode_body(octets, way.data_coding, self._codings.get(way.carrier, {}))
         event = {
             "type": "incoming",
             "at": now,

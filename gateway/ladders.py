@@ -54,12 +54,12 @@ class Ladders:
     """The failures of one bind, counted for each cause by itself."""
 
     def __init__(self, settings: "CarrierSettings") -> None:
-        self._settings = settings
+        self.settings = settings
         self._failures = dict.fromkeys(Cause, 0)
 
     def wait(self, cause: Cause, chance: float) -> float:
         """Count a failure; seconds until the next attempt: exponential, with full jitter. chance: random, 0..1."""
-        settings = self._settings
+        settings = self.settings
         self._failures[cause] += 1
         least, most = settings.reconnect_min, settings.reconnect_max
         if cause is Cause.ALREADY_BOUND:
@@ -70,5 +70,5 @@ class Ladders:
 
     def was_up(self, seconds: float) -> None:
         """Note that it was bound for so long; after `settled_after` all failures are forgotten."""
-        if seconds >= self._settings.settled_after:
+        if seconds >= self.settings.settled_after:
             self._failures = dict.fromkeys(Cause, 0)

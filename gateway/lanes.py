@@ -62,19 +62,38 @@ class Lanes:
         self.wake: dict[str, Callable[[], None]] = {}
         """Called, by carrier, when there may be something to take."""
         self._store = store
-        self._window = settings.lane_window
-        self._low = self._window // 2
-        """Messages in the window at which it is filled up again."""
         self._outstanding = outstanding
         self._live = outstanding.live
         self._begun = False
         """Whether it is known what the last run has left waiting; until then every lane is behind."""
         self._feeds: dict[tuple[str, int], Feed] = {}
-        self._ready: Final[dict[str, tuple[deque[Message], ...]]] = {
-            carrier: tuple(deque[Message]() for _ in Lane) for carrier in carriers
-        }
-        self._turns = {carrier: Turns(settings.lane_shares.fractions) for carrier in self._ready}
+        self._ready: dict[str, tuple[deque[Message], ...]] = {}
         self._hungry = trio.Event()
+        self._arrange(settings, carriers)
+
+    def reconfigure(self, settings: "GatewaySettings", carriers: Iterable[str]) -> None:
+        """Go by these settings from now on, and hand messages to these carriers.
+
+        What waits for one that is gone moves to others of its plan, and without any waits on disk; what waits on disk
+        for one that is there again is read.
+        """
+        waiting = self._clear()
+        self._arrange(settings, carriers)
+        self.up &= self._ready.keys()
+        for (spelled, lane), feed in self._feeds.items():
+            had, feed.plan = feed.plan, Plan.parse(spelled).among(self._ready)
+            if had.carriers and not feed.plan.carriers:
+                self._warn(spelled, lane)
+            elif feed.plan.carriers and not had.carriers:
+                feed.behind = feed.missed = True
+        self._reassign(waiting)
+
+    def _arrange(self, settings: "GatewaySettings", carriers: Iterable[str]) -> None:
+        self._window = settings.lane_window
+        self._low = self._window // 2
+        """Messages in the window at which it is filled up again."""
+        self._ready = {name: self._ready.get(name) or tuple(deque[Message]() for _ in Lane) for name in carriers}
+        self._turns = {carrier: Turns(settings.lane_shares.fractions) for carrier in self._ready}
 
     def waiting(self, carrier: str) -> int:
         """Messages in memory for a carrier."""
@@ -89,7 +108,7 @@ class Lanes:
             feed = self._feed(message.plan, LANE_NUMBERS[message.lane])
             if message.key <= feed.cursor or message.key in self._live:
                 continue  # read from disk already, in the moment between the commit and this call
-            if feed.behind or feed.held >= self._window:
+            if feed.behind or feed.held >= self._window or not feed.plan.carriers:
                 feed.behind = feed.missed = True
                 continue
             feed.cursor = message.key
@@ -106,14 +125,16 @@ class Lanes:
         if (feed.held < self._window or not untouched(message)) and feed.plan.carriers:
             self._wake({self._push(feed, message)})
         else:
-            self._outstanding.drop(message)
-            feed.behind = feed.missed = True
-            feed.cursor = min(feed.cursor, message.key - 1)
+            self._leave_on_disk(feed, message)
 
     def put_back(self, message: Message) -> None:
         """Have a message that was taken, and not accepted, go first again."""
         message.state = State.WAITING
-        self._wake({self._push(self._feed(message.plan, LANE_NUMBERS[message.lane]), message)})
+        feed = self._feed(message.plan, LANE_NUMBERS[message.lane])
+        if feed.plan.carriers:
+            self._wake({self._push(feed, message)})
+        else:
+            self._leave_on_disk(feed, message)
 
     def move(self, message: Message) -> None:
         """Have a message go first at another carrier; it may still stand in the lane of the one it leaves."""
@@ -178,12 +199,12 @@ class Lanes:
     def carrier_up(self, carrier: str) -> None:
         """Note that a carrier has a bound bind: what waits may move to it."""
         self.up.add(carrier)
-        self._reassign()
+        self._reassign(self._clear())
 
     def carrier_down(self, carrier: str) -> None:
         """Note that a carrier has no bound bind left: what waits moves to others of its plan that are up."""
         self.up.discard(carrier)
-        self._reassign()
+        self._reassign(self._clear())
 
     def leases(self, commit: Commit) -> dict[tuple[str, int], int]:
         """The leases to write with a commit: for what stands first in each lane of a carrier that is up."""
@@ -218,8 +239,7 @@ class Lanes:
         """Fill the windows from disk whenever they run low, for ever."""
         for plan, lane in await self._store.queues():
             if not self._feed(plan, lane).plan.carriers:
-                reason = "messages wait for carriers that are not configured; they wait until one is"
-                _log.warning("no_carrier", carriers=plan, lane=LANES[lane].value, reason=reason)
+                self._warn(plan, lane)
         self._begun = True
         while True:
             self._hungry = trio.Event()
@@ -232,8 +252,10 @@ class Lanes:
         outstanding = self._outstanding
         async with outstanding.reading() as left:
             await self._store.commit.wait()  # what has left memory before is on disk as it left
-            feed.missed, room = False, self._window - feed.held
+            feed.missed, room, after = False, self._window - feed.held, feed.cursor
             found = await self._store.waiting(plan, lane, feed.cursor, room)
+            if feed.cursor < after or not feed.plan.carriers:  # older ones were left on disk meanwhile, or all are
+                return
             feed.behind = feed.missed or len(found) == room
             feed.cursor = found[-1].key if found else feed.cursor
             here = [message for message in found if message.key not in self._live and message.key not in left]
@@ -282,22 +304,39 @@ class Lanes:
             return feed.plan.choose_again(message, self.up)
         return feed.target or feed.plan.choose(message.key, self.up)
 
-    def _reassign(self) -> None:
-        for feed in self._feeds.values():
-            feed.target = self._target(feed.plan)
-            feed.held = 0
+    def _clear(self) -> list[Message]:
+        """Take all messages out of all lanes, to be given to `_reassign`."""
         waiting = [message for lanes in self._ready.values() for lane in lanes for message in lane]
         for lanes in self._ready.values():
             for lane in lanes:
                 lane.clear()
+        return waiting
+
+    def _reassign(self, waiting: list[Message]) -> None:
+        for feed in self._feeds.values():
+            feed.target = self._target(feed.plan)
+            feed.held = 0
         for message in sorted(waiting, key=lambda message: message.key):
             message.queued = False
-            if message.state is State.WAITING:
-                self._push(self._feeds[message.plan, LANE_NUMBERS[message.lane]], message)
+            feed = self._feeds[message.plan, LANE_NUMBERS[message.lane]]
+            if message.state is State.WAITING and feed.plan.carriers:
+                self._push(feed, message)
+            elif message.state is State.WAITING:
+                self._leave_on_disk(feed, message)
         self._hungry.set()
         _ = self._store.commit  # moves the leases of what may go now
         self._wake(set(self._ready))
 
+    def _leave_on_disk(self, feed: Feed, message: Message) -> None:
+        self._outstanding.drop(message)
+        feed.behind = feed.missed = True
+        feed.cursor = min(feed.cursor, message.key - 1)
+
+    def _warn(self, plan: str, lane: int) -> None:
+        reason = "messages wait for carriers that are not configured; they wait until one is"
+        _log.warning("no_carrier", carriers=plan, lane=LANES[lane].value, reason=reason)
+
     def _wake(self, carriers: set[str]) -> None:
         for carrier in carriers:
-            self.wake[carrier]()
+            if carrier in self.wake:  # else it is new, and its binds are yet to come
+                self.wake[carrier]()

@@ -43,6 +43,10 @@ class Outbinds:
         """Connections that have not proven themselves yet."""
         self._met: tuple[trio.abc.Stream, Session] | None = None
 
+    def follow(self, bind: str, tls: ssl.SSLContext | None) -> None:
+        """Go by another name, and by another side of TLS, for the connections to come."""
+        self._bind, self._tls = bind, tls
+
     async def meet(self) -> tuple[trio.abc.Stream, Session]:
         """Listen until the SMSC has proven itself; then no longer. Raises: OSError: can't listen there."""
         self._met = None

@@ -57,20 +57,27 @@ class Settler:
     """Applies outcomes; one for all carriers. `chance` gives random floats in 0..1."""
 
     def __init__(self, settings: "Settings", store: "Store", lanes: "Lanes", outstanding: "Outstanding") -> None:
-        self._clients: dict[str, ClientSettings] = settings.clients
-        self._carriers: dict[str, CarrierSettings] = settings.carriers
-        self._statuses = {
-            name: {status_number(status): kind for status, kind in carrier.statuses.items()}
-            for name, carrier in settings.carriers.items()
-        }
-        self._homes = settings.home_hold > 0
-        """Whether it is remembered who took a number's last message."""
+        self._accounts: dict[str, CarrierSettings] = {}
+        """Of all carriers there have been: what one that is gone has taken must still be settled."""
+        self._statuses: dict[str, dict[int, StatusClass]] = {}
+        """Likewise: what a carrier means by its statuses."""
+        self.reconfigure(settings)
         self._store = store
         self._lanes = lanes
         self._outstanding = outstanding
         self.early: EarlyReceipts
         self.counts: Counts
         self.chance: Callable[[], float]
+
+    def reconfigure(self, settings: "Settings") -> None:
+        """Go by these settings from now on."""
+        self._clients: dict[str, ClientSettings] = settings.clients
+        self._carriers: dict[str, CarrierSettings] = settings.carriers
+        self._accounts |= settings.carriers
+        for name, carrier in settings.carriers.items():
+            self._statuses[name] = {status_number(status): kind for status, kind in carrier.statuses.items()}
+        self._homes = settings.home_hold > 0
+        """Whether it is remembered who took a number's last message."""
 
     def accepted(self, part: Part, carrier_id: str, now: float) -> None:
         """The carrier has taken a part, and calls it so; without an id no receipt can ever be matched."""
@@ -92,7 +99,7 @@ class Settler:
             return action
         part.status, part.at, part.state = status, now, PartState.WAITING
         first = message.state in (State.SENDING, State.UNKNOWN)  # of this round; the parts refused after it go along
-        if action is Action.RETRY and message.attempts + first >= self._carriers[message.carrier].max_attempts:
+        if action is Action.RETRY and message.attempts + first >= self._accounts[message.carrier].max_attempts:
             action = Action.REJECT
         if message.state is State.REPORTED:
             action = Action.REJECT  # the client was told that nothing more is sent
@@ -253,7 +260,7 @@ class Settler:
     def _enter(self, message: Message, state: State, now: float) -> None:
         message.state, message.due = state, 0.0
         if state is State.UNKNOWN:
-            message.due = now + self._carriers[message.carrier].unknown_grace
+            message.due = now + self._accounts[message.carrier].unknown_grace
         if self._homes and state in _TAKEN and "," in message.plan:
             self._store.remember_home(message.to, message.carrier)
         if state in _KINDS:
@@ -271,7 +278,7 @@ class Settler:
 
     def _hold(self, message: Message, now: float) -> None:
         """Let a message wait for its next round, on disk unless an answer to a part of it may still come."""
-        settings = self._carriers[message.carrier]
+        settings = self._accounts[message.carrier]
         message.attempts += 1
         wait = retry.backoff(message.attempts, settings.retry_min, settings.retry_max, self.chance())
         message.state, message.due = State.HELD, now + wait

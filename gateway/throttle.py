@@ -16,6 +16,12 @@ class Throttle:
         self._tokens = float(burst)
         self._at = now
 
+    def set_rate(self, rate: float, burst: int, now: float) -> None:
+        """Go on at another rate; what was sent before counts."""
+        self._fill(now)
+        self.rate, self.burst = rate, burst
+        self._fill(now)
+
     def room(self, now: float) -> int:
         """How many parts may go now; at most `burst`."""
         if not self.rate:

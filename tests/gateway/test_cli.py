@@ -158,6 +158,29 @@ def test_an_smsc_that_cannot_be_reached_is_one_line_an_attempt_and_a_signal_ends
     assert not (tmp_path / "upstream.sock").exists()
 
 
+def test_a_hang_up_reloads_what_is_right_and_names_all_that_is_wrong(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with started(gateway(configure(tmp_path, port=port)), ENVIRON) as process:
+        wrong: dict[str, object] = {"web.listen": 5, "carriers.alpha.parts_per_second": -1, "clients.bank.secret": ""}
+        configure(tmp_path, wrong, port)
+        process.signal(signal.SIGHUP)
+        refused = process.wait_line("not_reloaded")
+        assert refused["level"] == "error"
+        places = [line.partition(":")[0] for line in refused["errors"]]
+        assert places == ["carriers.alpha.parts_per_second", "clients.bank.secret", "web.listen"]
+        configure(tmp_path, {"clients.shop": {"secret": {"env": "SECRET"}}, "gateway.max_waiting": 9}, port)
+        for _ in range(3):
+            process.signal(signal.SIGHUP)
+        told = process.wait_line("reloaded")
+        assert (told["added"], told["changed"], told["removed"]) == (["clients.shop"], ["gateway.max_waiting"], [])
+        [web] = process.ready["web"]
+        assert httpx.get(f"http://{web}/healthz", timeout=SECONDS).status_code == 200
+        process.signal(signal.SIGTERM)
+        assert process.wait() == 0
+    assert not [line for line in process.lines if line["event"] == "defect"]
+
+
 def test_a_configuration_with_errors_names_them_all_and_ends_with_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

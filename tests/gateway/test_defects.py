@@ -12,6 +12,7 @@ from trio.testing import MockClock
 
 from gateway.carrier import Carrier
 from gateway.defects import keep_running, report
+from gateway.ladders import Cause
 from gateway.lanes import Lanes
 from gateway.settle import Settler
 from tests.gateway.builders import House, bind_table, message, opened, settle
@@ -66,7 +67,8 @@ async def test_a_defect_in_one_bind_makes_it_anew_and_leaves_the_others(
         await caller.submit(message("3"), message("4", sender="beta"))
         await house.wait_events("submitted", "submitted")
         counts = house.core.counts.carriers
-        assert (counts["alpha"].defects, counts["beta"].defects, counts["alpha"].unknown) == (1, 0, 0)
+        assert (counts["alpha"].defects, counts["beta"].defects) == (1, 0)
+        assert {cause: n for cause, n in counts["alpha"].bind_failures.items() if n} == {Cause.DEFECT: 1}
     [told] = defects(house)
     assert (told["bind"], told["kind"], told["log_level"]) == ("alpha.0", "Breakage", "error")
     assert told["traceback"][-1].startswith("test_defects.py:")

@@ -6,6 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from gateway.message import Message
 from protocol.constants import Status
 from tests.gateway.builders import LONG, bind_table, message, opened, settle
 from tests.gateway.carriers import Reply, Taken, receipt
@@ -166,3 +167,30 @@ async def test_a_burst_of_receipts_waits_for_a_client_that_is_away_and_none_goes
         assert kinds == [["submitted", "delivered"]] * count
         parts = [each["parts"][0]["state"] for each in await caller.look("status", *map(str, range(count)))]
         assert parts == ["delivered"] * count
+
+
+async def test_while_no_bind_is_up_nothing_leaves_the_queue(
+    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """jasmin#1079, jasmin#1036: one message was requeued 5,400 times in 12 minutes."""
+    async with opened(tmp_path) as house:
+        house.smsc.unreachable = True
+        caller = await house.greet()
+        house.start_binds()
+        await caller.submit(*(message(str(n)) for n in range(5)))
+        saved: list[object] = []
+        save = house.store.save
+
+        def note(each: Message) -> None:
+            saved.append(each)
+            save(each)
+
+        monkeypatch.setattr(house.store, "save", note)
+        await trio.sleep(720.0)
+        assert (saved, house.core.lanes.waiting("alpha"), len(house.smsc.dialled) > 5) == ([], 5, True)
+        states = await caller.look("status", *(str(n) for n in range(5)))
+        assert [(each["state"], each["parts"]) for each in states] == [("waiting", [])] * 5
+        house.smsc.unreachable = False
+        await house.wait_events(*["submitted"] * 5)
+    assert len(house.smsc.taken) == 5
+    assert not any("possible_duplicate" in event for event in house.events)

@@ -357,3 +357,47 @@ async def test_a_message_with_a_part_unknown_is_taken_in_again_though_there_is_n
             world.lanes.resume(made)
         assert world.outstanding.live[made.key] is made
         assert made in world.take("alpha", 1)
+
+
+async def test_what_waits_for_a_carrier_that_is_gone_moves_to_others_of_its_plan_or_waits_on_disk() -> None:
+    async with a_world(10, up=CARRIERS) as world:
+        await rest(world)
+        await world.do_add(2, NORMAL, 0)  # for alpha
+        await world.do_add(2, NORMAL, 1)  # for alpha, else beta
+        await rest(world)
+        await world.do_know(("beta",))
+        assert [each.plan for each in world.take("beta", 100)] == ["alpha,beta"] * 2
+        assert set(world.outstanding.live) == {3, 4}
+        await world.do_know(CARRIERS)
+        world.lanes.carrier_up("alpha")
+        await rest(world)
+        assert keys(world) == [1, 2]
+
+
+@pytest.mark.parametrize("back_at_once", [True, False])
+async def test_what_is_put_back_for_a_carrier_that_is_gone_is_read_when_it_is_there_again(back_at_once: bool) -> None:
+    async with a_world(2, left=6, up=CARRIERS) as world:
+        await rest(world)
+        assert keys(world) == [1, 2]
+        await world.do_reading()
+        await world.do_know(("beta",))
+        await world.do_back(0)
+        if back_at_once:  # while what is above it is still being read
+            await world.do_know(CARRIERS)
+        await world.do_go()
+        await rest(world)
+        assert back_at_once or set(world.outstanding.live) == {2}
+        await world.finish()
+        assert sorted(world.out) == [1, 2, 3, 4, 5, 6]
+
+
+async def test_a_message_that_is_committed_when_its_carrier_has_just_gone_waits_on_disk() -> None:
+    async with a_world(10, up=CARRIERS) as world:
+        await rest(world)
+        await world.do_add(1, NORMAL, 0)
+        world.store.write()
+        await world.do_know(("beta",))
+        world.store.tell()
+        assert world.outstanding.live == {}
+        await world.finish()
+        assert sorted(world.out) == [1]

@@ -7,13 +7,14 @@ from typing import Final
 
 import pytest
 import trio
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
 from config.settings import LaneShares
 from gateway import lanes
 from gateway.message import LANE_NUMBERS, LANES, Message
+from gateway.turns import MOST, Turns
 from protocol.constants import Lane
 from tests.gateway.fakes import message
 from tests.gateway.world import World
@@ -21,8 +22,14 @@ from tests.gateway.world import World
 PLENTY: Final = 5000
 """Messages in memory and with a lease, so that nothing but the turns decides."""
 SHARES = st.builds(LaneShares, urgent=st.integers(1, 20), normal=st.integers(1, 15), bulk=st.integers(1, 15))
+WIDE = (
+    st.tuples(st.integers(1, 30), st.integers(1, 30), st.integers(1, 30))
+    .filter(lambda shares: sum(shares) <= 50)
+    .map(lambda shares: LaneShares(urgent=shares[0], normal=shares[1], bulk=shares[2]))
+)
 LENGTHS = st.lists(st.integers(1, 3), min_size=1, max_size=5)
 """Parts of the messages of a lane, over and over."""
+SOME = st.integers(0, 60)
 STEPS = st.lists(st.sampled_from([1, 1, 2, 3, 7, 40, 100]), min_size=1, max_size=8)
 """Parts that are taken at once, over and over."""
 
@@ -70,7 +77,8 @@ async def test_every_lane_that_waits_gets_its_share(
     assert got[min(used)] >= 0.5 * sum(got) - 8
 
 
-@given(SHARES, st.lists(LENGTHS, min_size=4, max_size=4), STEPS, st.integers(0, 60))
+@given(WIDE, st.lists(st.lists(st.integers(1, 10), min_size=1, max_size=3), min_size=4, max_size=4), STEPS, SOME)
+@example(LaneShares(urgent=1, normal=30, bulk=1), [[1], [10], [1], [1]], [1], 50)
 async def test_an_otp_is_taken_after_one_message_of_each_lower_lane_at_most(
     shares: LaneShares, lengths: list[list[int]], steps: list[int], before: int
 ) -> None:
@@ -90,18 +98,19 @@ async def test_an_otp_is_taken_after_one_message_of_each_lower_lane_at_most(
 
 
 @given(SHARES, st.integers(1, 3), st.integers(1, 300))
-async def test_a_lane_that_had_all_for_itself_is_not_made_to_pay_for_it(
+async def test_a_lane_that_had_nobody_above_it_is_not_made_to_pay_for_it(
     shares: LaneShares, length: int, alone: int
 ) -> None:
     async with a_world(shares) as world:
-        add(world, 3, [length], 320)
+        add(world, 2, [length], 320)
+        add(world, 3, [1], 320)
         for _ in range(alone):
             world.lanes.take("alpha", 1)
         add(world, 0, [1], 400)
         taken: list[Message] = []
-        while not any(each.lane is Lane.BULK for each in taken):
+        while not any(each.lane is Lane.NORMAL for each in taken):
             taken += world.lanes.take("alpha", 1)
-    assert len(taken) <= length / shares.fractions[2] + 2
+    assert len(taken) <= length / shares.fractions[1] + 3
 
 
 async def test_in_one_round_the_upper_lanes_go_first_and_leave_the_others_their_shares() -> None:
@@ -111,6 +120,15 @@ async def test_in_one_round_the_upper_lanes_go_first_and_leave_the_others_their_
         taken = world.take("alpha", 1000)
     assert parts_of(taken) == [830, 100, 50, 20]
     assert [LANE_NUMBERS[each.lane] for each in taken] == sorted(LANE_NUMBERS[each.lane] for each in taken)
+
+
+def test_a_lane_that_is_owed_much_leaves_the_upper_ones_half_of_each_round() -> None:
+    turns = Turns((0.1, 0.05, 0.02))
+    turns.took(0, 1_000_000, 1, [0, 1, 3])  # while the disk kept the others waiting
+    assert turns.reserve([0, 1, 3], 40) == [20, 20, 0]
+    assert turns.reserve([0, 1, 3], 1) == [0, 0, 0]
+    turns.took(3, int(MOST), 1, [0, 1, 3])
+    assert turns.reserve([0, 3], 40) == [0, 0]
 
 
 async def test_what_lower_lanes_do_not_need_the_upper_ones_get() -> None:

@@ -27,6 +27,7 @@ OPERATIONS = st.lists(
         st.tuples(st.just("take"), st.sampled_from(CARRIERS), st.integers(1, 5)),
         st.tuples(st.sampled_from(["back", "hold", "finish", "resume", "cancel"]), SMALL),
         st.tuples(st.sampled_from(["up", "up", "down"]), st.sampled_from(CARRIERS)),
+        st.tuples(st.just("know"), st.sampled_from([("alpha",), ("beta",), CARRIERS, CARRIERS])),
     ),
     max_size=40,
 )
@@ -50,6 +51,9 @@ class World:
         self.store.add(left or [])
         self.store.flush()
         chosen = GatewaySettings(lane_window=window, lane_shares=shares or LaneShares())
+        self.settings = chosen
+        self.carriers: tuple[str, ...] = CARRIERS
+        """Those that are configured."""
         self.lanes = Lanes(self.store, chosen, self.outstanding, CARRIERS)
         self.lanes.wake = {carrier: partial(self.woken.append, carrier) for carrier in CARRIERS}
         self.store.leases, self.store.committed = self.lanes.leases, self._committed
@@ -105,7 +109,13 @@ class World:
         await wait_all_tasks_blocked()
 
     async def do_up(self, carrier: str) -> None:
-        self.lanes.carrier_up(carrier)
+        if carrier in self.carriers:
+            self.lanes.carrier_up(carrier)
+
+    async def do_know(self, carriers: tuple[str, ...]) -> None:
+        """Have other carriers configured."""
+        self.carriers = carriers
+        self.lanes.reconfigure(self.settings, carriers)
 
     async def do_down(self, carrier: str) -> None:
         self.lanes.carrier_down(carrier)
@@ -141,6 +151,8 @@ class World:
 
     def take(self, carrier: str, parts: int) -> list[Message]:
         """Take, and check all that is promised of what is handed out."""
+        if carrier not in self.carriers:
+            return []
         taken = self.lanes.take(carrier, parts)
         assert not taken or sum(each.total for each in taken[:-1]) < parts
         if sum(each.total for each in taken) < parts:
@@ -159,12 +171,13 @@ class World:
     def check_window(self) -> None:
         """What is in memory is bounded, and so is what is read at once."""
         queues = 3 * len(PLANS)
-        assert sum(map(self.lanes.waiting, CARRIERS)) <= queues * self.window + self.put_back
+        assert sum(map(self.lanes.waiting, self.carriers)) <= queues * self.window + self.put_back
         assert self.store.largest_read <= self.window
 
     async def finish(self) -> None:
         """Let everything that is under way end, and take all there is."""
         await self.do_go()
+        await self.do_know(CARRIERS)
         for carrier in CARRIERS:
             self.lanes.carrier_up(carrier)
         idle = 0
@@ -176,7 +189,7 @@ class World:
         assert sum(map(self.lanes.waiting, CARRIERS)) == 0
 
     def _check_order(self, taken: Message, carrier: str) -> None:
-        plan = Plan.parse(taken.plan)
+        plan = Plan.parse(taken.plan).among(self.carriers)
         for key, other in self.waiting.items():
             same = (other.plan, other.lane) == (taken.plan, taken.lane)
             if same and key < taken.key and key not in self.late and plan.choose(key, self.lanes.up) == carrier:

@@ -11,12 +11,15 @@ from tests.promises.stories import ANY_RECEIPTS, DEATHS, PIECES, WANTED, WINDOWS
 
 DEEDS = 60
 """Things that a gateway does from its start until three messages are delivered."""
+SLOW = 0.05
+"""Seconds of a commit in which much can be written elsewhere."""
 MESSAGES = (Wanted(), Wanted(long=True), Wanted(long=True, on_unknown="report"))
 
 
+@pytest.mark.parametrize("disk", [0.0, SLOW])
 @pytest.mark.parametrize("deeds", range(DEEDS))
-def test_a_gateway_that_dies_after_any_of_its_deeds_breaks_no_promise(deeds: int) -> None:
-    record = tell(Story(MESSAGES, deaths=(Death(deeds, torn=7 * deeds % 200), Death(deeds // 2))))
+def test_a_gateway_that_dies_after_any_of_its_deeds_breaks_no_promise(deeds: int, disk: float) -> None:
+    record = tell(Story(MESSAGES, deaths=(Death(deeds, torn=7 * deeds % 200), Death(deeds // 2)), disk=disk))
     keeps_all(record)
     assert record.deaths
 

@@ -38,10 +38,12 @@ LIMITS: Final = Limits(window=1000, init_timeout=30.0, response_timeout=inf, enq
 MOMENT: Final = 0.01
 """Seconds that an answer takes, so that what it causes is later than what it answers."""
 SLACK: Final = 1e-6
+REPEAT: Final = 1.0
+"""Seconds until a receipt comes once more, that was answered well."""
 REDELIVERY: Final = 3.0
 """Seconds a receipt waits for its answer before it is sent again."""
 _DELAYS: Final = {"slow": 0.5, "slower": 1.2, "late": RESPONSE_TIMEOUT + 1.0}
-_STATES: Final = {"failed": b"UNDELIV", "expired": b"EXPIRED"}
+_STATES: Final = {"failed": b"UNDELIV", "failed twice": b"UNDELIV", "expired": b"EXPIRED"}
 _IDS: Final = 0x33E95179
 _REUSED: Final = 3
 _BINDS: Final[dict[type[Pdu], BindType]] = {
@@ -174,13 +176,15 @@ class Smsc:
         await trio.sleep(0.0 if how == "early" else 1.5 if how == "slow" else 2 * MOMENT)
         if how == "enroute first":
             await self._send(entry, how, b"ENROUTE")
-        for _ in range(2 if how == "double" else 1):
-            while not await self._send(entry, how, entry.state):  # noqa: ASYNC110  # an SMSC that tries again
-                await trio.sleep(0.4)
+        while not await self._send(entry, how, entry.state):  # noqa: ASYNC110  # an SMSC that tries again
+            await trio.sleep(0.4)
         entry.told = True
-        self.owed -= 1
         if len(entry.id) == 1:
             self._free.append((entry.id, entry.number))
+        if how in ("double", "failed twice"):  # when another message may be called so
+            await trio.sleep(REPEAT)
+            await self._send(entry, how, entry.state)
+        self.owed -= 1
 
     async def _send(self, entry: Entry, how: str, state: bytes) -> bool:
         """Send a receipt once; whether it was answered with 0."""

@@ -31,7 +31,18 @@ REFUSALS: Final = {
 """What the SMSC does with a part that it does not take."""
 ANSWERS: Final = ("accept", "slow", "slower", "late", "silent", "double", "cut")
 """What it does with one that it takes: silent and cut are lost answers."""
-RECEIPTS: Final = ("ok", "early", "slow", "lost", "double", "other", "failed", "expired", "enroute first")
+RECEIPTS: Final = (
+    "ok",
+    "early",
+    "slow",
+    "lost",
+    "double",
+    "other",
+    "failed",
+    "failed twice",
+    "expired",
+    "enroute first",
+)
 REFUSED_BINDS: Final = (Status.RALYBND, Status.RBINDFAIL, Status.RSYSERR)
 UNREACHABLE: Final = -1
 MUTE: Final = -2
@@ -124,7 +135,12 @@ WANTED: Final = st.builds(
     ttl=st.sampled_from((0.0, 0.0, 0.0, 3.0, 6.0)),
     cancel=st.sampled_from((0.0, 0.0, 0.0, 0.001, 1.0)),
 )
-PLAIN: Final = st.builds(Wanted, long=st.booleans(), on_unknown=st.sampled_from(("resend", "report")))
+PLAIN: Final = st.builds(
+    Wanted,
+    at=st.sampled_from((0.0, 0.0, 0.4, 1.02)),
+    long=st.booleans(),
+    on_unknown=st.sampled_from(("resend", "report")),
+)
 """Messages that are simply to be sent."""
 ANY_ANSWERS: Final = _lists(st.sampled_from((*ANSWERS, *REFUSALS, "accept", "accept")), 12)
 ANY_RECEIPTS: Final = _lists(st.sampled_from(RECEIPTS), 8)

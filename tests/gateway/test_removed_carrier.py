@@ -27,4 +27,5 @@ async def test_what_waits_for_a_carrier_that_is_gone_waits_and_harms_nobody(
         assert states == {"sent": "waiting", "held": "waiting", "waits": "waiting", "ends": "expired"}
         await caller.submit(message("new"))
         await house.smsc.wait_taken(1)
-        assert [each["ok"] for each in await caller.look("cancel", "held", "waits")] == [True, True]
+        cancelled = [each["ok"] for each in await caller.look("cancel", "held", "waits")]
+        assert cancelled == [True, False]  # the other stood in line when the end came, and may have been sent

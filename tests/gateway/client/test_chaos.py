@@ -108,7 +108,7 @@ class World:
 
     async def cut(self, _: int = 0) -> None:
         """Break all connections."""
-        self._disturbed = trio.current_time()
+        self._disturbed = max(self._disturbed, trio.current_time())  # while there is no gateway, it stays so
         for stream in self._streams:
             stream.cut()
         self._streams.clear()

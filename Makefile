@@ -50,7 +50,7 @@ coverage: $(VENV)/dev  ## each file of protocol/ covered, branches too, by its o
 COVERED := $(filter-out protocol/__init__.py protocol/link.py,$(wildcard protocol/*.py))
 
 cover-%:
-	@name=$(subst _,,$*); log=.coverage.$$name.log; export COVERAGE_FILE=.coverage.$$name; \
+	@name=$(subst _,,$*); log=.coverage-$$name.log; export COVERAGE_FILE=.coverage.$$name; \
 	if $(BIN)/coverage run -m pytest -q -p no:cacheprovider tests/protocol/test_$$name*.py >$$log \
 		&& $(BIN)/coverage report --include=protocol/$*.py --fail-under=100 --show-missing >$$log; \
 	then rm -f $$log $$COVERAGE_FILE; else cat $$log; exit 1; fi

@@ -28,6 +28,8 @@ class Bank:
         self.canceled: set[int] = set()
         """Messages whose cancellation was confirmed."""
         self.submitted: set[int] = set()
+        self._awaited: set[int] = set()
+        """Messages that this connection is owed a result for."""
         self.events: dict[int, dict[str, Any]] = {}
         """By cursor."""
         self.changed: list[int] = []
@@ -46,12 +48,15 @@ class Bank:
     def open(self) -> bool:
         """Whether something is still to be submitted, or waits for its result."""
         done = self.accepted | self.refused.keys()
-        return any(n not in done and not (self._lazy and n in self.submitted) for n in range(len(self.wanted)))
+        return bool(self._awaited) or any(
+            n not in done and not (self._lazy and n in self.submitted) for n in range(len(self.wanted))
+        )
 
     async def live(self, house: House, fuse: Fuse) -> None:
         """Be a client as long as the gateway lives; another life begins with another connection."""
         self._stream, theirs = trio.testing.memory_stream_pair()
         self._sending = trio.Lock()
+        self._awaited.clear()
         house.connect(Wire(theirs, fuse))
         try:
             async with trio.open_nursery() as nursery:
@@ -81,6 +86,7 @@ class Bank:
                 tag = len(self._ids) + 1
                 self._ids[tag] = ids
                 self.submitted.update(ids)
+                self._awaited.update(ids)
                 await self._send(["submit", tag, [self._message(n) for n in ids]])
 
     def _message(self, n: int) -> dict[str, Any]:
@@ -118,6 +124,7 @@ class Bank:
         elif frame[0] == "result" and frame[1] < 0:
             self.canceled.update(-frame[1] - 1 for result in frame[2] if result["ok"])
         elif frame[0] == "result":
+            self._awaited.difference_update(self._ids[frame[1]])
             for n, result in zip(self._ids[frame[1]], frame[2], strict=True):
                 if result["ok"]:
                     self.accepted.add(n)

@@ -172,9 +172,25 @@ class Pump:
                 self._parts.extend(parts)
         if self._marking:
             await store.commit.wait()
+            self._drop_late()
             self._parts.extend(self._marking)
             self._marking.clear()
         return bool(taken)
+
+    def _drop_late(self) -> None:
+        """Expire what was in time when it was taken and is not now, with the mark on disk: nothing of it has left."""
+        now = self.carrier.core.clock()
+        too_late = now + self.carrier.least_left
+        late = {part.message.key: part.message for part in self._marking if 0 < part.message.expires_at <= too_late}
+        for message in late.values():
+            marked = [part for part in self._marking if part.message is message]
+            for part in marked:
+                part.state = PartState.WAITING
+            if self.carrier.core.settler.expire(message, now):
+                self._marking = [part for part in self._marking if part.message is not message]
+            else:  # a carrier has a part of it already
+                for part in marked:
+                    part.state = PartState.SENT
 
     def _begin(self, message: Message) -> list[Part]:
         core = self.carrier.core

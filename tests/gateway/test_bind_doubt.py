@@ -159,6 +159,25 @@ async def test_nothing_of_a_report_message_is_on_the_wire_before_the_mark_is_on_
     assert [taken.part for taken in house.smsc.taken] == [1, 2, 3]
 
 
+async def test_a_report_message_that_expires_while_its_mark_is_written_is_not_sent(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with opened(tmp_path) as house:
+        caller = await house.greet()
+        house.start_binds()
+        await house.smsc.wait_bound(0)
+        house.disk.hold(after=1)
+        in_time, over = (house.core.clock() + seconds for seconds in (60.0, 3.0))
+        await caller.submit(
+            message("1", LONG, on_unknown="report", expires_at=over),
+            message("2", on_unknown="report", expires_at=in_time),
+        )
+        await trio.sleep(5.0)
+        house.disk.release()
+        await house.wait_events("expired", "submitted")
+    assert len(house.smsc.taken) == 1
+
+
 async def test_a_resend_message_need_not_wait_for_a_mark(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with opened(tmp_path) as house:
         caller = await house.greet()

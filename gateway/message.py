@@ -242,7 +242,11 @@ def untouched(message: Message) -> bool:
 
 
 def give_up(message: Message) -> None:
-    """Make unknown what would have been sent once more: its time is over, and an earlier copy may have been taken."""
+    """Make unknown what would have been sent once more: its time is over, and an earlier copy may have been taken.
+
+    Nothing may have been written down of that copy, if the gateway died after it.
+    """
+    message.parts = message.parts or [Part(message, n) for n in range(1, message.total + 1)]
     for part in message.parts:
         if part.state is PartState.WAITING:
             part.state = PartState.UNKNOWN

@@ -183,7 +183,7 @@ class Settler:
         Once a carrier has a part of it, or may have, the rest follows, and the carrier decides by its validity_period.
         What would have been sent for the second time is reported as unknown: the first time it was not too late.
         """
-        if message.repeated and message.parts and not any(part.state is PartState.SENT for part in message.parts):
+        if message.repeated and not any(part.state is PartState.SENT for part in message.parts):
             give_up(message)
             self._enter(message, State.REPORTED, now)
         elif untouched(message):

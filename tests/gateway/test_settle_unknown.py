@@ -255,6 +255,18 @@ def test_a_second_copy_whose_time_is_over_is_not_sent_and_the_first_may_have_com
     assert told == [("unknown", True), ("delivered", True)]
 
 
+@pytest.mark.parametrize("parts", [1, 2])
+def test_what_a_crash_has_left_in_doubt_is_reported_when_its_time_is_over_though_nothing_of_it_was_written_down(
+    parts: int,
+) -> None:
+    desk = Desk()
+    made = message(1, expires_at=NOW + 900, due=NOW + 900, total=parts, repeated=True)
+    assert not desk.settler.fell_due(made, NOW + 900)
+    assert (made.state, states(made)) == (State.REPORTED, [P.UNKNOWN] * parts)
+    [told] = desk.store.told
+    assert (told["type"], told["final"], told["possible_duplicate"]) == ("unknown", False, True)
+
+
 def test_what_is_held_for_longer_than_it_lives_falls_due_when_it_expires() -> None:
     desk = Desk((("carriers", "alpha", "retry_min"), 60.0))
     made = desk.send(expires_at=NOW + 20)

@@ -158,6 +158,7 @@ def tells_the_truth_of_refusals(record: Record) -> None:
             assert not any(entry.taken for entry in entries), f"message {n} is canceled, and the carrier has it"
         if "expired" in kinds and "receipt" not in kinds["expired"]:
             assert wanted.ttl, f"message {n} has no time to run out of"
+            assert not any(entry.taken for entry in entries), f"message {n} is expired, and the carrier has it"
         if wanted.ttl:
             late = [entry.at for entry in entries if entry.at > wanted.at + wanted.ttl + MOMENT]
             assert not late or _excused(record, n), f"message {n} was handed over after its time: {late}"

@@ -91,6 +91,10 @@ BROKEN: dict[str, tuple[str, Record]] = {
         record([entry()], [event("canceled")], wanted=(Wanted(cancel=1.0),)),
     ),
     "expired without a time": ("tells_the_truth_of_refusals", record([], [event("expired")])),
+    "expired, and sent": (
+        "tells_the_truth_of_refusals",
+        record([entry()], [event("expired")], wanted=(Wanted(ttl=3.0),)),
+    ),
     "sent after its time": (
         "tells_the_truth_of_refusals",
         record([entry(4.0)], SUBMITTED, wanted=(Wanted(ttl=3.0),)),

@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 from tests.promises.checks import keeps_all
 from tests.promises.lives import tell
 from tests.promises.runs import runs
-from tests.promises.stories import ANY_RECEIPTS, DEATHS, PIECES, WANTED, WINDOWS, Death, Story, Wanted
+from tests.promises.stories import (
+    ANY_RECEIPTS,
+    DEATHS,
+    PIECES,
+    UNREACHABLE,
+    WANTED,
+    WINDOWS,
+    Death,
+    Story,
+    Wanted,
+)
 
 DEEDS = 60
 """Things that a gateway does from its start until three messages are delivered."""
@@ -27,6 +37,13 @@ def test_a_gateway_that_dies_after_any_of_its_deeds_breaks_no_promise(deeds: int
 def test_no_deed_was_left_out() -> None:
     record = tell(Story(MESSAGES, deaths=(Death(DEEDS, seconds=5.0, stop=True),)))
     assert not record.deaths, "it does more than DEEDS"
+
+
+def test_what_may_have_been_sent_before_a_crash_is_never_told_to_have_expired() -> None:
+    wanted = Wanted(ttl=3.0), Wanted(ttl=3.0, long=True)
+    record = tell(Story(wanted, answers=("silent",) * 3, deaths=(Death(seconds=0.5),), binds=(0, *[UNREACHABLE] * 8)))
+    keeps_all(record)
+    assert [[event["type"] for event in record.bank.told(n)] for n in range(2)] == [["unknown"], ["unknown"]]
 
 
 @runs(100)

@@ -91,7 +91,7 @@ async def _live(record: Record, smsc: Smsc, death: Death, folder: Path) -> bool:
                 record.events.update(await _read_events(house))
                 house.nursery.start_soon(record.bank.live, house, fuse)
                 house.start_binds()
-                await _go_on(record, smsc, death)
+                await _go_on(record, smsc, death, await _kept(house, record))
                 if not death.stop:
                     fuse.blow()
                 await _stop(house, record)
@@ -122,13 +122,19 @@ async def _housed(record: Record, folder: Path) -> AsyncIterator[House]:
         raise
 
 
-async def _go_on(record: Record, smsc: Smsc, death: Death) -> None:
-    """Let time pass until this life is to end."""
+async def _kept(house: House, record: Record) -> set[int]:
+    """What former lives have left on disk: a lazy client may have heard of none of it."""
+    ids = [str(n) for n in range(len(record.story.wanted))]
+    return {int(id_) for id_ in await house.store.find_messages("bank", ids)}
+
+
+async def _go_on(record: Record, smsc: Smsc, death: Death, kept: set[int]) -> None:
+    """Let time pass until this life is to end. Args: kept: messages that were on disk at its beginning."""
     if death is not STOP:
         await trio.sleep(min(death.seconds, PATIENCE))
         return
     with trio.move_on_after(PATIENCE):
-        while record.bank.open or smsc.owed or not all(_ended(record, n) for n in record.bank.accepted):  # noqa: ASYNC110
+        while record.bank.open or smsc.owed or not all(_ended(record, n) for n in record.bank.accepted | kept):  # noqa: ASYNC110
             await trio.sleep(1.0)
         record.settled = True
     await trio.sleep(QUIET)

@@ -1,7 +1,7 @@
-"""Addresses to listen on or connect to: `unix:PATH`, `tcp:HOST:PORT`, and plain `HOST:PORT`."""
+"""Addresses to listen on or connect to: `unix:PATH`, `tcp:HOST:PORT`, `tls:HOST:PORT`, and plain `HOST:PORT`."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import AddressValueError, IPv6Address
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -27,10 +27,14 @@ class UnixAddress:
 
 @dataclass(frozen=True, slots=True)
 class TcpAddress:
-    """A TCP endpoint. host: a name, or an IP address without brackets; port: 0..65535, 0 for any free one."""
+    """A TCP endpoint. host: a name, or an IP address without brackets; port: 0..65535, 0 for any free one.
+
+    tls: TLS is spoken on it; only to connect to, for a listener's TLS has a certificate, and settings of its own.
+    """
 
     host: str
     port: int
+    tls: bool = False
 
     @property
     def authority(self) -> str:
@@ -38,23 +42,36 @@ class TcpAddress:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def __str__(self) -> str:
-        return f"tcp:{self.authority}"
+        return f"{'tls' if self.tls else 'tcp'}:{self.authority}"
 
 
 Address: TypeAlias = UnixAddress | TcpAddress
 
 
 def parse_address(text: str) -> Address:
-    """Read `unix:PATH` or `tcp:HOST:PORT`, an IPv6 host in brackets.
+    """Read an address to connect to: `unix:PATH`, `tcp:HOST:PORT` or `tls:HOST:PORT`, an IPv6 host in brackets.
 
     Raises: ValueError: what must be there instead, without repeating the text.
     """
     scheme, _, rest = text.partition(":")
     if scheme == "unix":
         return UnixAddress(parse_socket_path(rest))
-    if scheme == "tcp":
-        return parse_endpoint(rest, form="tcp:HOST:PORT")
-    raise ValueError('must be "unix:PATH" or "tcp:HOST:PORT"')
+    if scheme in ("tcp", "tls"):
+        return replace(parse_endpoint(rest, form=f"{scheme}:HOST:PORT"), tls=scheme == "tls")
+    raise ValueError('must be "unix:PATH", "tcp:HOST:PORT" or "tls:HOST:PORT"')
+
+
+def parse_listener(text: str) -> Address:
+    """Read an address to listen on: `unix:PATH` or `tcp:HOST:PORT`, an IPv6 host in brackets.
+
+    Raises: ValueError: what must be there instead, without repeating the text.
+    """
+    scheme = text.partition(":")[0]
+    if scheme == "tls":
+        raise ValueError('must be "tcp:HOST:PORT", which is TLS by a certificate and its key in upstream.tls')
+    if scheme not in ("unix", "tcp"):
+        raise ValueError('must be "unix:PATH" or "tcp:HOST:PORT"')
+    return parse_address(text)
 
 
 def parse_endpoint(text: str, form: str = "HOST:PORT") -> TcpAddress:

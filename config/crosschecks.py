@@ -6,7 +6,7 @@ from typing import Final
 from pydantic import BaseModel, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from config.addresses import Address, TcpAddress, UnixAddress, parse_address
+from config.addresses import Address, TcpAddress, UnixAddress, parse_listener
 from config.wording import CONFLICT, Loc, path_text, suggestion
 
 KINDS: Final = {"profiles": "profile", "carriers": "carrier", "clients": "client"}
@@ -60,7 +60,7 @@ def _read(listener: object) -> Address | None:
     if isinstance(listener, UnixAddress | TcpAddress):
         return listener
     try:
-        return parse_address(listener) if isinstance(listener, str) else None
+        return parse_listener(listener) if isinstance(listener, str) else None
     except ValueError:
         return None
 

@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from config.addresses import Address, TcpAddress, UnixAddress, parse_address, parse_endpoint, parse_host
+from config.addresses import Address, TcpAddress, UnixAddress, parse_endpoint, parse_host, parse_listener
 from config.wording import CONFLICT
 from protocol.constants import BindType, Coding, Concatenation, Fold, IdForm, Lane
 from protocol.statuses import Status, StatusClass, status_name
@@ -118,11 +118,11 @@ def _check_sender(text: str) -> str:
 
 
 def _read_address(value: object, validation: ValidationInfo) -> Address:
-    address = parse_address(value) if isinstance(value, str) else value
+    address = parse_listener(value) if isinstance(value, str) else value
     if isinstance(address, UnixAddress) and isinstance(validation.context, Folder):
-        return parse_address(f"unix:{validation.context.path / address.path}")
+        return parse_listener(f"unix:{validation.context.path / address.path}")
     if isinstance(address, Address):
-        return address
+        return parse_listener(str(address))
     raise ValueError('must be "unix:PATH" or "tcp:HOST:PORT"')
 
 

@@ -161,8 +161,7 @@ class Connection:
         """Serve until either side closes."""
         try:
             if isinstance(self._stream, trio.SSLStream):
-                with trio.fail_after(self._limits.hello_timeout):
-                    await self._stream.do_handshake()
+                await self._shake_hands(self._stream)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write, nursery.cancel_scope)
                 nursery.start_soon(self._answer)
@@ -173,6 +172,15 @@ class Connection:
             if self.conversation.client:
                 self.conversation.feed.unsubscribe(self._wake_up)
             await trio.aclose_forcefully(self._stream)
+
+    async def _shake_hands(self, stream: "trio.SSLStream[trio.SocketStream]") -> None:
+        try:
+            with trio.fail_after(self._limits.hello_timeout):
+                await stream.do_handshake()
+        except (trio.BrokenResourceError, trio.TooSlowError) as error:
+            reason = explain(error) if error.__cause__ else "it was not completed"
+            _log.warning("handshake_failed", reason=reason)  # the client sees only that we close
+            raise
 
     async def _read(self) -> None:
         with trio.CancelScope(deadline=trio.current_time() + self._limits.hello_timeout) as patience:

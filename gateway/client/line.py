@@ -1,6 +1,7 @@
 """A connection that is kept: opened, greeted, watched, and opened again when it is lost."""
 
 import logging
+import ssl
 from random import uniform
 from typing import Final, Protocol
 
@@ -9,7 +10,7 @@ from anyio.abc import ByteStream
 
 from gateway.client.errors import ClientError
 from gateway.client.shapes import Options, Target, Welcome
-from gateway.client.streams import open_stream
+from gateway.client.streams import explain, open_stream
 from protocol.upstream import GATEWAY_KINDS, VERSION, Frame, Frames, pack
 
 MAX_FRAME_OCTETS: Final = 16 * 1024 * 1024
@@ -128,9 +129,16 @@ class Line:
                 if frames.broken:
                     raise ClientError("connection", f"not a gateway: {frames.broken}")
         except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
-            self._lose(ClientError("connection", "the gateway closed the connection"))
+            self._lose(ClientError("connection", f"the gateway closed the connection{self._hint()}"))
+        except ssl.SSLError as error:  # an alert: with TLS 1.3 it comes after a handshake that went well for us
+            self._lose(ClientError("connection", f"the gateway ended TLS: {explain(error)}"))
         except ClientError as error:
             self._lose(error)
+
+    def _hint(self) -> str:
+        """What a gateway that takes only known certificates does not say: it is closed without an alert."""
+        unwelcome = not self._welcomed.is_set() and self._target.encrypted
+        return " before its welcome; it may want to see a certificate that it knows" if unwelcome else ""
 
     async def _wait_room(self) -> None:
         while self._side.full:
@@ -169,7 +177,7 @@ class Line:
                     await stream.send(octets)
                 else:
                     await self._wake.wait()
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError, ssl.SSLError):
             pass  # the reader may still read why, and finds the end itself
 
     async def _watch(self) -> None:

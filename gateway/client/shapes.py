@@ -134,3 +134,8 @@ class Target:
     client: str
     secret: str = field(repr=False)
     tls: ssl.SSLContext | None = None
+
+    @property
+    def encrypted(self) -> bool:
+        """TLS is spoken there."""
+        return self.tls is not None or self.address.startswith("tls:")

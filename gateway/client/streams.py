@@ -29,7 +29,7 @@ async def open_stream(target: Target, seconds: float) -> ByteStream:
                 return await anyio.connect_unix(where)
             return await _connect(host.strip("[]"), int(port), target.tls or _standard(kind))
     except (OSError, TimeoutError, anyio.BrokenResourceError, anyio.EndOfStream) as error:
-        raise ClientError("connection", f"no gateway at {target.address}: {_explain(error)}") from None
+        raise ClientError("connection", f"no gateway at {target.address}: {explain(error)}") from None
 
 
 async def _connect(host: str, port: int, tls: ssl.SSLContext | None) -> ByteStream:
@@ -42,7 +42,7 @@ def _standard(kind: str) -> ssl.SSLContext | None:
     return ssl.create_default_context() if kind == "tls" else None
 
 
-def _explain(error: BaseException) -> str:
+def explain(error: BaseException) -> str:
     """The plainest reason: of several attempts to connect, the first one's."""
     if isinstance(error, TimeoutError):
         return "no answer"
@@ -51,6 +51,6 @@ def _explain(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, ssl.SSLError):
-        return getattr(error, "verify_message", "") or error.reason or "no TLS"
+        return getattr(error, "verify_message", "") or (error.reason or "no TLS").replace("_", " ").lower()
     number = getattr(error, "errno", None)
     return os.strerror(number) if number and number > 0 else str(getattr(error, "strerror", None) or error)

@@ -2,6 +2,7 @@
 
 import argparse
 import signal
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -10,7 +11,8 @@ from typing import TypeVar
 
 import anyio
 
-from config.addresses import parse_address
+from config.addresses import Address, TcpAddress, parse_address
+from config.certificates import add_tls, client_context, given
 from config.command import FAILED, WRONG_USE, complain
 from config.load import environment
 from gateway.client import Client, ClientError, Options, connect
@@ -24,32 +26,35 @@ class WrongUse(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One client of one gateway. address: as `gateway.client.connect` takes it."""
+    """One client of one gateway. address, tls: as `gateway.client.connect` takes them."""
 
     address: str
     client: str
     secret: str = field(repr=False)
+    tls: ssl.SSLContext | None = None
 
     def connect(self) -> AbstractAsyncContextManager[Client]:
         """A greeted connection, which a command opens again itself if it wants to go on. Raises: ClientError."""
-        return connect(self.address, self.client, self.secret, options=Options(reconnect=False))
+        return connect(self.address, self.client, self.secret, self.tls, Options(reconnect=False))
 
 
 def add_account(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say which gateway, and which of its clients."""
     add = parser.add_argument
-    add("--upstream", metavar="ADDRESS", required=True, help="the gateway's socket: unix:PATH or tcp:HOST:PORT")
+    upstream = "the gateway's socket: unix:PATH, tcp:HOST:PORT or tls:HOST:PORT"
+    add("--upstream", metavar="ADDRESS", required=True, help=upstream)
     add("--client", metavar="NAME", required=True, help="which client of the gateway you are")
     add("--secret-file", metavar="FILE", type=Path, help="read the secret from here instead of DENPO_SECRET")
+    add_tls(parser)
 
 
 def read_account(arguments: argparse.Namespace) -> Account:
     """The account that the flags name. Raises: WrongUse."""
     try:
-        address = str(parse_address(arguments.upstream))
+        address = parse_address(arguments.upstream)
     except ValueError as error:
         raise WrongUse(f"--upstream: {error}") from None
-    return Account(address, arguments.client, _secret(arguments.secret_file))
+    return Account(str(address), arguments.client, _secret(arguments.secret_file), _tls(address, arguments))
 
 
 def run_as(command: str, arguments: argparse.Namespace, work: Callable[[Account], Awaitable[int]]) -> int:
@@ -88,6 +93,18 @@ async def _cancel_on_signal(scope: anyio.CancelScope) -> None:
         async for _ in signals:
             scope.cancel()
             return
+
+
+def _tls(address: Address, arguments: argparse.Namespace) -> ssl.SSLContext | None:
+    flags = given(arguments)
+    if isinstance(address, TcpAddress) and address.tls:
+        try:
+            return client_context(arguments)
+        except ValueError as error:
+            raise WrongUse(str(error)) from None
+    if flags:
+        raise WrongUse(f"{', '.join(flags)}: only with --upstream tls:HOST:PORT")
+    return None
 
 
 def _secret(file: Path | None) -> str:

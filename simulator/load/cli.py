@@ -3,6 +3,7 @@
 import argparse
 import json
 import signal
+import ssl
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import trio
 
-from config.addresses import UnixAddress
+from config.addresses import Address, UnixAddress
+from config.certificates import client_context, given
 from config.command import DONE, FAILED, WRONG_USE, Command, calm_collector, complain
 from config.load import environment
 from simulator.load.chart import draw_page, draw_svg
@@ -18,7 +20,7 @@ from simulator.load.figures import Figures, figures
 from simulator.load.options import add_smpp, add_upstream, make_plan
 from simulator.load.run import LoadFailed, Run
 from simulator.load.smpp import Account, SmppClient
-from simulator.load.target import connector, is_local, secure
+from simulator.load.target import connector, is_local
 from simulator.load.upstream import Client, UpstreamClient
 
 if TYPE_CHECKING:
@@ -78,19 +80,25 @@ def _make_client(run: Run, arguments: argparse.Namespace) -> _Load:
             "a load that reaches a carrier by mistake sends real messages to real people; if you mean it, --anywhere"
         )
         raise WrongUse(f"{address} is not on this machine, and {reason}")
-    tls = None
-    if arguments.tls or arguments.ca:
-        if isinstance(address, UnixAddress):
-            raise WrongUse("a Unix socket has no TLS")
-        try:
-            tls = secure(arguments.ca)
-        except OSError:
-            raise WrongUse(f"--ca {arguments.ca}: no PEM certificates there") from None
-    connect = connector(address, tls)
+    connect = connector(address, _tls(address, arguments))
     if arguments.kind == "smpp":
         account = Account(arguments.system_id.encode("ascii"), arguments.password.encode("ascii"))
         return SmppClient(run, account, connect)
     return UpstreamClient(run, Client(arguments.client, _secret(arguments.secret_file)), connect)
+
+
+def _tls(address: Address, arguments: argparse.Namespace) -> ssl.SSLContext | None:
+    """Raises: WrongUse: a file is of no use, or nothing speaks TLS there."""
+    if isinstance(address, UnixAddress):
+        if arguments.tls or given(arguments):
+            raise WrongUse("a Unix socket has no TLS")
+        return None
+    if not (address.tls or arguments.tls or given(arguments)):
+        return None
+    try:
+        return client_context(arguments)
+    except ValueError as error:
+        raise WrongUse(str(error)) from None
 
 
 def _secret(file: Path | None) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from config.addresses import parse_address, parse_endpoint
+from config.certificates import add_tls
 from simulator.load import plan as bounds
 from simulator.load.plan import Plan, parse_mix, parse_numbers
 from simulator.load.texts import KINDS
@@ -36,7 +37,7 @@ def add_smpp(parser: argparse.ArgumentParser) -> None:
 def add_upstream(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `denpo load upstream`."""
     add = parser.add_argument
-    address = "the gateway: unix:PATH or tcp:HOST:PORT"
+    address = "the gateway: unix:PATH, tcp:HOST:PORT or tls:HOST:PORT"
     add("--upstream", metavar="ADDRESS", dest="address", type=_checked(parse_address), required=True, help=address)
     add("--client", metavar="NAME", required=True, help="which client of the gateway you are")
     add("--secret-file", metavar="FILE", type=Path, help="read the secret from here instead of DENPO_SECRET")
@@ -66,8 +67,8 @@ def _add_load(parser: argparse.ArgumentParser, window: str) -> None:
     wait = "for an answer, and at the end for anything that is owed (%(default)g)"
     add("--wait", metavar="SECONDS", type=_number(0.001, bounds.MAX_WAIT), default=10.0, help=wait)
     add("--seed", metavar="N", type=_whole(0, 2**63), default=0, help="repeat texts and arrivals (%(default)s)")
-    add("--tls", action="store_true", help="TLS, verified against the system's authorities")
-    add("--ca", metavar="FILE", type=Path, help="verify against the PEM certificates in this file instead")
+    add("--tls", action="store_true", help="TLS, verified against the system's authorities if there is no --tls-ca")
+    add_tls(parser)
     add("--anywhere", action="store_true", help="allow a target that is not on this machine")
     add("--json", metavar="FILE", type=_file(), help="write all figures there")
     add("--chart", metavar="FILE", type=_file(CHARTS), help="draw a chart there: .svg or .html")

@@ -6,7 +6,6 @@ A load tool that is pointed at a carrier by mistake sends real messages to real 
 import ssl
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Final, TypeAlias
 
 import trio
@@ -30,14 +29,6 @@ def is_local(address: Address) -> bool:
         return ip_address(address.host).is_loopback
     except ValueError:
         return address.host.lower() == "localhost"  # other names may lead anywhere
-
-
-def secure(ca: Path | None) -> ssl.SSLContext:
-    """What verifies the server: the system's authorities, or those in a file of PEM certificates.
-
-    Raises: OSError: there are none in it (an ssl.SSLError is one too).
-    """
-    return ssl.create_default_context(cafile=ca)
 
 
 def connector(address: Address, tls: ssl.SSLContext | None) -> Connect:

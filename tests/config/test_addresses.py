@@ -4,11 +4,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from config.addresses import Address, TcpAddress, UnixAddress, parse_address, parse_endpoint, parse_host
+from config.addresses import (
+    Address,
+    TcpAddress,
+    UnixAddress,
+    parse_address,
+    parse_endpoint,
+    parse_host,
+    parse_listener,
+)
 
 NAMES = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,20}[a-z0-9])?", fullmatch=True)
 HOSTS = st.one_of(NAMES, st.ip_addresses().map(str))
 ENDPOINTS = st.builds(TcpAddress, HOSTS, st.integers(0, 65535))
+SECURE = st.builds(TcpAddress, HOSTS, st.integers(0, 65535), st.just(True))
 PATHS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=26).map(Path)
 
 
@@ -21,6 +30,8 @@ PATHS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
         ("tcp:gateway.example:0", TcpAddress("gateway.example", 0)),
         ("tcp:[::1]:65535", TcpAddress("::1", 65535)),
         ("tcp:[fe80::1%eth0]:1", TcpAddress("fe80::1%eth0", 1)),
+        ("tls:gateway.example:7070", TcpAddress("gateway.example", 7070, tls=True)),
+        ("tls:[::1]:7070", TcpAddress("::1", 7070, tls=True)),
     ],
 )
 def test_an_address_is_read(text: str, address: Address) -> None:
@@ -30,13 +41,14 @@ def test_an_address_is_read(text: str, address: Address) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", 'must be "unix:PATH" or "tcp:HOST:PORT"'),
-        ("localhost:7070", 'must be "unix:PATH" or "tcp:HOST:PORT"'),
-        ("UNIX:a", 'must be "unix:PATH" or "tcp:HOST:PORT"'),
+        ("", 'must be "unix:PATH", "tcp:HOST:PORT" or "tls:HOST:PORT"'),
+        ("localhost:7070", 'must be "unix:PATH", "tcp:HOST:PORT" or "tls:HOST:PORT"'),
+        ("UNIX:a", 'must be "unix:PATH", "tcp:HOST:PORT" or "tls:HOST:PORT"'),
         ("unix:", 'must be "unix:PATH" with a path'),
         ("unix:a\0b", 'must be "unix:PATH" with a path'),
         ("unix:" + "電" * 36, "must be a socket path of at most 107 octets, its folder included"),
         ("tcp:7070", 'must be "tcp:HOST:PORT", with a host and a port'),
+        ("tls:7070", 'must be "tls:HOST:PORT", with a host and a port'),
         ("tcp:a:", 'must be "tcp:HOST:PORT" with a port of 0..65535'),
         ("tcp:a:65536", 'must be "tcp:HOST:PORT" with a port of 0..65535'),
         ("tcp:a:-1", 'must be "tcp:HOST:PORT" with a port of 0..65535'),
@@ -53,6 +65,25 @@ def test_a_wrong_address_says_what_must_be_there(text: str, reason: str) -> None
     with pytest.raises(ValueError, match=r"^must be ") as caught:
         parse_address(text)
     assert str(caught.value) == reason
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("tls:0.0.0.0:7070", 'must be "tcp:HOST:PORT", which is TLS by a certificate and its key in upstream.tls'),
+        ("localhost:7070", 'must be "unix:PATH" or "tcp:HOST:PORT"'),
+        ("tcp:7070", 'must be "tcp:HOST:PORT", with a host and a port'),
+    ],
+)
+def test_what_cannot_be_listened_on_says_what_must_be_there(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=r"^must be ") as caught:
+        parse_listener(text)
+    assert str(caught.value) == reason
+
+
+@pytest.mark.parametrize("text", ["unix:a.sock", "tcp:[::1]:0"])
+def test_a_listener_is_an_address(text: str) -> None:
+    assert parse_listener(text) == parse_address(text)
 
 
 def test_an_endpoint_has_no_scheme() -> None:
@@ -72,7 +103,7 @@ def test_a_wrong_host_is_refused(text: str) -> None:
         parse_host(text)
 
 
-@given(st.one_of(st.builds(UnixAddress, PATHS), ENDPOINTS))
+@given(st.one_of(st.builds(UnixAddress, PATHS), ENDPOINTS, SECURE))
 def test_an_address_reads_as_it_is_written(address: Address) -> None:
     assert parse_address(str(address)) == address
 

@@ -124,6 +124,13 @@ def test_a_socket_too_deep_in_folders_is_an_error(tmp_path: Path) -> None:
         load_tree(deep, plant(right(), ("upstream", "listen"), ["unix:upstream.sock"]))
 
 
+def test_a_listener_with_the_scheme_tls_is_refused_and_says_where_tls_is_asked_for(tmp_path: Path) -> None:
+    tree = plant(right(), ("upstream", "listen"), ["unix:a", "tls:127.0.0.1:7070"])
+    reason = r'^upstream\.listen\.1: must be "tcp:HOST:PORT", which is TLS by .* in upstream\.tls'
+    with pytest.raises(ConfigError, match=reason):
+        load_tree(tmp_path, tree)
+
+
 def test_port_0_may_be_listened_on_twice(tmp_path: Path) -> None:
     tree = plant(right(), ("upstream", "listen"), ["tcp:127.0.0.1:0", "tcp:127.0.0.1:0"])
     assert len(load_tree(tmp_path, tree).settings.upstream.listen) == 2

@@ -2,10 +2,11 @@
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import time
+from types import MappingProxyType
 from typing import Any, Final
 
 import trio
@@ -24,13 +25,13 @@ WELCOME: Final[Frame] = ["welcome", {"version": 1, "credit": 10, "max_frame": 1 
 class Server:
     """A real gateway whose carrier can't be reached. `address`: its Unix socket; `tcp`: its TCP listener."""
 
-    def __init__(self, folder: Path) -> None:
-        changes = {
+    def __init__(self, folder: Path, changes: Mapping[str, object]) -> None:
+        own: dict[str, object] = {
             "upstream.listen": ["unix:upstream.sock", "tcp:127.0.0.1:0"],
             "carriers.alpha.binds.0.host": "127.0.0.1",
             "carriers.alpha.binds.0.port": 1,
         }
-        self._settings = settings(folder, changes)
+        self._settings = settings(folder, own | dict(changes))
         self._ready = threading.Event()
         self.address = self.tcp = ""
         self._thread = threading.Thread(target=trio.run, args=(self._run,))
@@ -61,9 +62,9 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Server]:
-    """A real gateway with its store in the folder."""
-    server = Server(folder)
+def serving(folder: Path, changes: Mapping[str, object] = MappingProxyType({})) -> Iterator[Server]:
+    """A real gateway with its store in the folder. changes: to its settings, by path."""
+    server = Server(folder, changes)
     server.start()
     try:
         yield server

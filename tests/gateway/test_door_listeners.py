@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import trio
+from structlog.testing import capture_logs
 
 from tests.config.documents import SECRET
 from tests.gateway.builders import House, message, opened
@@ -131,7 +132,10 @@ async def test_a_client_without_the_certificate_that_is_demanded_is_refused(
     tmp_path: Path, certificates: Certificates
 ) -> None:
     async with listening(tmp_path, secured(certificates, demanded=True)) as house:
-        await refused(house, certificates.context(shown=False))
+        with capture_logs() as logs:
+            await refused(house, certificates.context(shown=False))
+        [line] = [line for line in logs if line["event"] == "handshake_failed"]
+        assert "peer did not return a certificate" in line["reason"]
         context = certificates.context(shown=True)
         stream = await trio.open_ssl_over_tcp_stream("127.0.0.1", port_of(house), ssl_context=context)
         assert (await greet(stream))["ok"]
@@ -153,8 +157,10 @@ async def test_a_client_that_speaks_without_tls_is_refused_and_hurts_nobody(
 async def test_a_client_that_never_shakes_hands_is_left(tmp_path: Path, certificates: Certificates) -> None:
     async with listening(tmp_path, {**secured(certificates), "upstream.hello_timeout": 0.05}) as house:
         silent = await trio.open_tcp_stream("127.0.0.1", port_of(house))
-        assert await silent.receive_some() == b""
+        with capture_logs() as logs:
+            assert await silent.receive_some() == b""
         await silent.aclose()
+        assert [(line["event"], line["reason"]) for line in logs] == [("handshake_failed", "it was not completed")]
 
 
 async def test_the_unix_socket_has_the_mode_and_the_group_that_are_wished(tmp_path: Path) -> None:

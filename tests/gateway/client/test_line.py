@@ -1,5 +1,7 @@
 """A connection that is kept: one that is silent is taken for dead, a refusal is final, and TLS shows who is who."""
 
+import socket
+import ssl
 from pathlib import Path
 
 import anyio
@@ -126,10 +128,35 @@ async def test_tls_with_a_certificate_of_our_own(tmp_path: Path, certificates: C
             address = f"{scheme}:{house.door.addresses[0].removeprefix('tcp:')}"
             async with connect(address, "bank", SECRET, certificates.context(shown=True)) as client:
                 assert (await client.submit(message("1")))["ok"]
-            with pytest.raises(ClientError):
+            with pytest.raises(ClientError, match="it may want to see a certificate that it knows"):
                 async with connect(address, "bank", SECRET, certificates.context(shown=False)):
                     pytest.fail("it was welcomed")
             if scheme == "tls":
                 with pytest.raises(ClientError, match=r"unable to get local issuer certificate|self-signed"):
                     async with connect(address, "bank", SECRET):
                         pytest.fail("whoever it is was believed")
+
+
+@pytest.mark.parametrize("reconnect", [False, True])
+async def test_an_alert_after_the_handshake_is_the_end_of_a_connection_like_any_other(
+    certificates: Certificates, reconnect: bool
+) -> None:
+    """OpenSSL's own servers send one where ours just closes; with TLS 1.3 a client learns of it when it reads."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=certificates.authority)
+    context.load_cert_chain(certificates.certificate("server"), certificates.key("server"))
+    context.verify_mode = ssl.CERT_REQUIRED
+
+    def refuse(listener: socket.socket) -> None:
+        with listener.accept()[0] as connection, pytest.raises(ssl.SSLError):
+            context.wrap_socket(connection, server_side=True)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20.0)
+        address = f"tls:127.0.0.1:{listener.getsockname()[1]}"
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.to_thread.run_sync, refuse, listener)
+            with pytest.raises(ClientError, match=r"the gateway ended TLS: .*certificate required"):
+                async with connect(
+                    address, "bank", SECRET, certificates.context(shown=False), Options(reconnect=reconnect)
+                ):
+                    pytest.fail("it was welcomed")

@@ -132,5 +132,6 @@ def test_an_upstream_load_needs_a_secret(
 
 
 def test_tls_needs_certificates_and_a_network(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert "no PEM certificates" in refuse(capsys, *SMPP, "--closed", "--ca", str(tmp_path / "none.pem"))
+    assert "No such file" in refuse(capsys, *SMPP, "--closed", "--tls-ca", str(tmp_path / "none.pem"))
+    assert "need each other" in refuse(capsys, *SMPP, "--closed", "--tls-key", str(tmp_path / "none.pem"))
     assert "Unix socket" in refuse(capsys, *UPSTREAM, "--closed", "--tls")

@@ -8,7 +8,7 @@ import trio
 
 from config.addresses import TcpAddress, UnixAddress
 from simulator.load.run import LoadFailed
-from simulator.load.target import connector, is_local, secure
+from simulator.load.target import connector, is_local
 from tests.gateway.certificates import make_certificates
 
 
@@ -56,13 +56,6 @@ async def test_a_unix_socket_is_connected_to(tmp_path: Path) -> None:
         await trio.aclose_forcefully(stream)
 
 
-def test_a_file_without_certificates_is_an_os_error(tmp_path: Path) -> None:
-    file = tmp_path / "ca.pem"
-    file.write_text("nothing")
-    with pytest.raises(ssl.SSLError):
-        secure(file)
-
-
 async def test_tls_is_verified_against_the_authorities_that_were_given(tmp_path: Path) -> None:
     made = make_certificates(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -78,9 +71,9 @@ async def test_tls_is_verified_against_the_authorities_that_were_given(tmp_path:
         listener = listeners[0].transport_listener
         assert isinstance(listener, trio.SocketListener)
         address = TcpAddress("127.0.0.1", listener.socket.getsockname()[1])
-        stream = await connector(address, secure(made.authority))()
+        stream = await connector(address, made.context(shown=False))()
         assert await stream.receive_some() == b"hello"
         await trio.aclose_forcefully(stream)
         with pytest.raises(LoadFailed, match="certificate verify failed"):
-            await connector(address, secure(None))()
+            await connector(address, ssl.create_default_context())()
         nursery.cancel_scope.cancel()

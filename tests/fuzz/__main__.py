@@ -72,8 +72,7 @@ def fuzz(name: str, seconds: float) -> None:
     def attempt(octets: bytes) -> None:
         kept = attempts.attempt(octets)
         if not kept or monotonic() >= deadline:
-            print(attempts.summary(), flush=True)
-            os._exit(not kept)  # libFuzzer has no end of its own that would let us speak
+            os._exit(not (attempts.close() and kept))  # libFuzzer has no end of its own that would let us speak
 
     limits = [f"-max_len={LONGEST_INPUT}", f"-timeout={INPUT_SECONDS}", f"-artifact_prefix={FOLDER / name}.raw-"]
     atheris.Setup([sys.argv[0], *limits, str(corpus)], attempt)

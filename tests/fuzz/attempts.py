@@ -15,13 +15,15 @@ from pathlib import Path
 class Target:
     """One promise over arbitrary octets.
 
-    Attributes: documented: what `check` may raise. seeds: inputs to begin with, the same each time.
+    Attributes: documented: what `check` may raise. seeds: inputs to begin with, the same each time. close: ends what
+    `check` has started, and returns what there is to tell about it; it raises when that was not as it should be.
     """
 
     name: str
     check: Callable[[bytes], None]
     documented: tuple[type[Exception], ...]
     seeds: Callable[[], list[bytes]]
+    close: Callable[[], str] = str
 
 
 @dataclass(slots=True)
@@ -45,6 +47,17 @@ class Attempts:
             traceback.print_exc()
             print(f"{self.target.name}: undocumented, the input is in {file}", flush=True)
             return False
+        return True
+
+    def close(self) -> bool:
+        """End it and tell what came of it. Returns: False: what ran beside it was not as it should be."""
+        try:
+            told = self.target.close()
+        except Exception:
+            traceback.print_exc()
+            print(f"{self.target.name}: something was wrong at the end", flush=True)
+            return False
+        print("\n".join(filter(None, (self.summary(), told))), flush=True)
         return True
 
     def summary(self) -> str:

@@ -1,7 +1,8 @@
 """Invariant: whatever comes over the upstream socket of a running gateway, it answers in frames and closes.
 
 Beside it a good client goes on working, no traceback comes to the log, and the gateway's memory does not grow.
-The first octet chooses how far the conversation has come before the rest is sent: not greeted, greeted, subscribed.
+The first octet chooses how far the conversation has come before the rest is sent: not greeted, greeted, subscribed;
+and, by its highest bit, whether the rest is sent as it is, or makes choices of frames.
 """
 
 import atexit
@@ -19,6 +20,7 @@ from protocol.errors import FrameError
 from protocol.upstream import GATEWAY_KINDS, Frame, Frames, pack
 from tests.end_to_end.gateways import CLIENT, SECRET, upstream
 from tests.end_to_end.processes import Process, started
+from tests.fuzz.asked import frames_from
 from tests.fuzz.attempts import Target
 
 SECONDS: Final = 20.0
@@ -51,7 +53,11 @@ carriers = ["alpha"]
 """
 _HELLO: Final = pack(["hello", {"version": 1, "client": CLIENT, "secret": SECRET, "agent": "fuzz/1"}])
 PREFACES: Final = (b"", _HELLO, _HELLO + pack(["subscribe", 0, {"after": None}]))
+_running = ExitStack()
+atexit.register(_running.close)
 PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+DRAWN: Final = 0x80
+"""Bit of the first octet: the rest makes choices of frames."""
 
 
 class Watched:
@@ -62,7 +68,10 @@ class Watched:
         self._process = process
         self._client = client
         self._tried = count(1)
-        self._memory = 0
+        self._served = 0
+        self._at_first = memory_octets(process.pid)
+        self._settled = 0
+        """Octets of memory when SETTLED inputs had been sent; 0 before."""
 
     def look(self) -> None:
         """Once in a while: does it serve the good client, is its log clean, does its memory stay as it is?"""
@@ -72,35 +81,59 @@ class Watched:
         id_ = f"good-{tried}"
         assert self._client.submit({"id": id_, "to": "090-1234-5678", "text": "電報"})["ok"]
         assert self._client.cancel([id_])[0]["ok"]
+        self._served += 1
+        self._check_log()
+        if tried >= SETTLED:
+            now = memory_octets(self._process.pid)
+            self._settled = self._settled or now
+            assert now - self._settled < MAX_GROWTH
+
+    def end(self) -> str:
+        """Have the gateway end, which it must do as if nothing had been. Returns: what was seen, in words."""
+        sizes = self._at_first, self._settled, memory_octets(self._process.pid)
+        self._client.close()
+        assert self._process.stop() == 0
+        self._check_log()
+        first, settled, last = (f"{octets / 2**20:.1f}" for octets in sizes)
+        memory = f"{first} MiB at first, {settled} after {SETTLED:,} inputs, {last} at the end"
+        return f"the good client was served {self._served:,} times, the log is clean; the gateway's memory: {memory}"
+
+    def _check_log(self) -> None:
         odd = [line for line in self._process.lines if "text" in line or line.get("level") in ("error", "critical")]
         assert odd == []
-        if tried >= SETTLED:
-            now = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]) * PAGE
-            self._memory = self._memory or now
-            assert now - self._memory < MAX_GROWTH
 
 
 @cache
 def watched() -> Watched:
     """Start them when they are first needed; they end with the process."""
-    stack = ExitStack()
-    atexit.register(stack.close)
-    folder = Path(stack.enter_context(TemporaryDirectory(prefix="denpo-fuzz-")))
+    folder = Path(_running.enter_context(TemporaryDirectory(prefix="denpo-fuzz-")))
     (folder / "gateway.toml").write_text(CONFIG, encoding="utf-8")
     command = ["-m", "gateway.cli", "gateway", "--config", str(folder / "gateway.toml")]
-    process = stack.enter_context(started(command))
-    client = stack.enter_context(connect_blocking(upstream(folder), CLIENT, SECRET))
+    process = _running.enter_context(started(command))
+    client = _running.enter_context(connect_blocking(upstream(folder), CLIENT, SECRET))
     return Watched(folder / "upstream.sock", process, client)
+
+
+def memory_octets(pid: int) -> int:
+    """What a process has in memory."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
+
+
+def close() -> str:
+    """End what was started. Returns: what there is to tell. Raises: AssertionError: it was not as it should be."""
+    with _running:
+        return watched().end() if watched.cache_info().currsize else ""
 
 
 def check(octets: bytes) -> None:
     gateway = watched()
-    preface = PREFACES[octets[0] % len(PREFACES) if octets else 0]
+    first, rest = octets[0] if octets else 0, octets[1:]
+    preface = PREFACES[(first & ~DRAWN) % len(PREFACES)]
     said = Frames(GATEWAY_KINDS, max_frame=MAX_FRAME, max_depth=16)
     with socket.socket(socket.AF_UNIX) as caller:
         caller.settimeout(SECONDS)
         caller.connect(str(gateway.path))
-        frames = converse(caller, preface + octets[1:], said)
+        frames = converse(caller, preface + (frames_from(rest) if first & DRAWN else rest), said)
     assert said.broken is None
     gateway.look()
     for frame in frames:
@@ -143,7 +176,12 @@ def seeds() -> list[bytes]:
         b"\2" + pack(["ack", 1 << 60]),
         b"\1" + b"\x91" * 1000,
         b"\0\xc1",
+        *(
+            bytes([DRAWN + state]) + bytes(range(start, start + 120))
+            for state in range(3)
+            for start in range(0, 130, 13)
+        ),
     ]
 
 
-TARGET: Final = Target("door", check, (FrameError,), seeds)
+TARGET: Final = Target("door", check, (FrameError,), seeds, close)

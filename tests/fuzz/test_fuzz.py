@@ -6,6 +6,8 @@ from typing import NoReturn
 
 import pytest
 
+from protocol.upstream import CLIENT_KINDS, Frames
+from tests.fuzz.asked import frames_from
 from tests.fuzz.attempts import Attempts, Target
 from tests.fuzz.targets import TARGETS
 
@@ -51,3 +53,23 @@ def test_an_undocumented_exception_is_told_and_its_input_kept(
     assert str(file) in said.out
     assert "KeyError" in said.err
     assert attempts.summary().split() == ["broken", "3", "inputs,", "2", "ValueError"]
+
+
+@pytest.mark.parametrize("start", range(0, 256, 16))
+def test_drawn_frames_are_whole_and_of_a_known_kind(start: int) -> None:
+    frames = Frames(CLIENT_KINDS, max_frame=1 << 20, max_depth=32)
+    drawn = frames.feed(frames_from(bytes((start + n * 7) % 256 for n in range(200))))
+    assert drawn
+    assert frames.broken is None
+
+
+def test_what_a_target_has_started_is_ended_and_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    calm = Attempts(Target("calm", print, (), list, lambda: "all was well"), tmp_path)
+    assert calm.close()
+    assert capsys.readouterr().out.splitlines()[1:] == ["all was well"]
+
+    def grown() -> str:
+        raise AssertionError("it has grown")
+
+    assert not Attempts(Target("broken", print, (), list, grown), tmp_path).close()
+    assert "it has grown" in capsys.readouterr().err

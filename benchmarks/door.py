@@ -1,6 +1,6 @@
 """How long the door takes from submit to result: at a steady rate, and beside a client that hangs.
 
-Gateway and simulator are processes of their own, the store is on disk with synchronous=FULL, all checks are on; the
+Gateway and SMSC are processes of their own, the store is on disk with synchronous=FULL, all checks are on; the
 clients are the client library's, so its own time counts. Every latency is taken from when the message was due, not from
 when it could be written: a door that stalls cannot hide it (an open loop).
 
@@ -13,7 +13,6 @@ in every second phase one more has subscribed to all events, asks and asks, and 
 import argparse
 import json
 import platform
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
@@ -24,8 +23,11 @@ from typing import Any, Final
 
 import trio
 
-from benchmarks.gateway import CONFIG, SECRET, TEXT, bind_tables
-from benchmarks.processes import Process, started
+from benchmarks import texts
+from benchmarks.processes import Process
+from benchmarks.rig import rig
+from benchmarks.smsc import running_smsc
+from benchmarks.upstream import SECRET
 from gateway.client import Client, connect
 from protocol.upstream import VERSION, pack
 
@@ -50,7 +52,7 @@ class Latencies:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A gateway that is fed to a simulator."""
+    """A gateway that feeds an SMSC."""
 
     address: str
     gateway: Process
@@ -62,6 +64,7 @@ class Offers:
     def __init__(self) -> None:
         self.seconds: list[float] = []
         self._numbers = count()
+        self._text = texts.amounts_in(texts.SHORT)
 
     async def run(self, clients: list[Client], rate: float, batch: int, seconds: float) -> None:
         """Offer so many messages per second, in batches, to one client after the other; wait for all results."""
@@ -75,7 +78,7 @@ class Offers:
     async def _submit(self, client: Client, batch: int, due: float) -> None:
         numbers = [next(self._numbers) for _ in range(batch)]
         name = f"{id(self):x}"
-        messages = [{"id": f"{name}-{n}", "to": f"090{n % 90_000_000 + 10_000_000}", "text": TEXT} for n in numbers]
+        messages = [{"id": f"{name}-{n}", "to": texts.number_of(n), "text": self._text(n)} for n in numbers]
         results = await client.submit(messages)
         self.seconds += [trio.current_time() - due] * batch
         if not all(result["ok"] for result in results):
@@ -90,16 +93,10 @@ class Offers:
 @contextmanager
 def running() -> Iterator[Bench]:
     """Start both processes with a fresh store."""
-    with tempfile.TemporaryDirectory(prefix="denpo-") as name:
-        folder = Path(name)
-        flags = ["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--receipt-delay", "0", "--window", "1000"]
-        with started(["simulator", *flags], folder / "simulator.log") as simulator:
-            config = folder / "gateway.toml"
-            binds = bind_tables(simulator.ready["smpp"].rpartition(":")[2], 2, 100)
-            config.write_text(CONFIG.format(binds=binds), encoding="utf-8")
-            secret = {"DENPO_LOAD_SECRET": SECRET}
-            with started(["gateway", "--config", str(config)], folder / "gateway.log", secret) as gateway:
-                yield Bench(f"unix:{folder / 'upstream.sock'}", gateway)
+    with rig() as place, running_smsc() as smsc:
+        place.configure(smsc.port)
+        with place.gateway() as gateway:
+            yield Bench(f"unix:{place.socket}", gateway)
 
 
 async def measure_steady(bench: Bench, rate: float, batch: int, seconds: float) -> Latencies:

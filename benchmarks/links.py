@@ -11,16 +11,16 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 import threading
 import time
 import urllib.request
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.gateway import CONFIG, SECRET, TEXT, Load, Plan, bind_tables
+from benchmarks import texts
 from benchmarks.processes import Process, started
+from benchmarks.rig import Rig, rig
+from benchmarks.upstream import Line, closed_loop, pack_submits
 
 _SCENARIO: Final = (
     'title = "links"\n[[phases]]\nname = "all"\n[phases.answers]\n{answers}\n[phases.receipts]\ndelay = 0.0\n'
@@ -60,6 +60,7 @@ CASES: Final = (
         200.0,
     ),
 )
+BATCH: Final = 50
 WAITING: Final = 5000
 """Messages that the client has handed over and not seen delivered: always enough for every window."""
 THROTTLED: Final = 0.05
@@ -84,28 +85,26 @@ class Outcome:
 
 def run_once(case: Case) -> Outcome:
     """One run with fresh processes and a fresh store. Raises: ValueError: a message was not delivered."""
-    with tempfile.TemporaryDirectory(prefix="denpo-") as name:
-        folder = Path(name)
-        scenario = folder / "scenario.toml"
+    with rig() as place:
+        scenario = place.folder / "scenario.toml"
         scenario.write_text(_SCENARIO.format(answers=case.answers), encoding="utf-8")
         flags = ["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--scenario", str(scenario), "--window", "1000"]
-        with started(["simulator", *flags], folder / "simulator.log") as simulator:
+        with started(["simulator", *flags], place.folder / "simulator.log") as simulator:
             port = simulator.ready["smpp"].rpartition(":")[2]
-            binds = case.settings + bind_tables(port, case.binds, case.window)
-            config = folder / "gateway.toml"
-            config.write_text(CONFIG.format(binds=binds), encoding="utf-8")
-            with started(["gateway", "--config", str(config)], folder / "gateway.log", {"DENPO_LOAD_SECRET": SECRET}):
-                return _measure(case, folder, simulator)
+            place.configure(port, case.binds, case.window, case.settings)
+            with place.gateway():
+                return _measure(case, place, simulator)
 
 
-def _measure(case: Case, folder: Path, simulator: Process) -> Outcome:
-    plan = Plan(case.messages, WAITING, 50, case.binds, case.window, TEXT)
-    load = Load(folder / "upstream.sock", plan)
+def _measure(case: Case, place: Rig, simulator: Process) -> Outcome:
+    frames = list(pack_submits(texts.amounts_in(texts.SHORT), 0, case.messages, BATCH))
+    line = Line(place.socket)
+    line.subscribe()
     failures: list[Exception] = []
 
     def work() -> None:
         try:
-            load.run()
+            closed_loop(line, frames, BATCH, WAITING)
         except (OSError, ValueError) as error:
             failures.append(error)
 
@@ -116,6 +115,7 @@ def _measure(case: Case, folder: Path, simulator: Process) -> Outcome:
     time.sleep(case.measure)
     after, took = _counts(simulator), time.perf_counter() - begun
     loading.join()
+    line.close()
     if failures:
         raise ValueError(f"{case.name}: {failures[0]}")
     taken, refused = (now - then for then, now in zip(before, after, strict=True))

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Final
 
 READY_SECONDS: Final = 20.0
-STOP_SECONDS: Final = 20.0
+STOP_SECONDS: Final = 30.0
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Process:
     """A running command; `ready` is what its ready line says."""
 
@@ -37,13 +37,18 @@ class Process:
 
 
 @contextmanager
-def started(arguments: Sequence[str], log: Path, secrets: dict[str, str] | None = None) -> Iterator[Process]:
+def started(
+    arguments: Sequence[str],
+    log: Path,
+    secrets: dict[str, str] | None = None,
+    ready_seconds: float = READY_SECONDS,
+) -> Iterator[Process]:
     """Run `denpo ARGUMENTS` until the block ends; its log goes to a file. Raises: RuntimeError: it is not ready."""
     with log.open("w") as file:
         command = [sys.executable, "-m", "gateway.cli", *arguments]
         popen = subprocess.Popen(command, stderr=file, env={**os.environ, **(secrets or {})})
     try:
-        yield Process(popen, _wait_ready(popen, log))
+        yield Process(popen, _wait_ready(popen, log, ready_seconds))
     finally:
         popen.send_signal(signal.SIGTERM)
         try:
@@ -53,8 +58,8 @@ def started(arguments: Sequence[str], log: Path, secrets: dict[str, str] | None 
             popen.wait()
 
 
-def _wait_ready(popen: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:
-    deadline = time.monotonic() + READY_SECONDS
+def _wait_ready(popen: subprocess.Popen[bytes], log: Path, seconds: float) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and popen.poll() is None:
         for line in log.read_text(encoding="utf-8").splitlines():
             entry = json.loads(line) if line.startswith("{") and line.endswith("}") else {}

@@ -4,8 +4,6 @@ import codecs
 import re
 from typing import Final
 
-from protocol.errors import TextError
-
 ESCAPE: Final = 0x1B
 """The septet that says: the next one is of the extension table. It is not a character of its own."""
 
@@ -47,7 +45,6 @@ _CHARMAP: Final = codecs.charmap_build(
 )
 _CHARACTERS: Final = "".join(_SEPTETS)
 _FITTING: Final = re.compile(f"[{re.escape(_CHARACTERS)}]*")
-_FOREIGN: Final = re.compile(f"[^{re.escape(_CHARACTERS)}]")
 
 _DECODING: Final = _DEFAULT + "\ufffd" * 128
 _ESCAPED: Final = re.compile("\x1b(.?)", re.DOTALL)
@@ -83,30 +80,6 @@ def encode_if_fits(text: str) -> bytes | None:
     for marked, pair in _PAIRS:
         octets = octets.replace(marked, pair)
     return octets
-
-
-def encode(text: str) -> bytes:
-    """Encode, one septet per octet, an extension character as two.
-
-    Raises: TextError: charset: a character is outside the alphabet; positions count code points from 0.
-    """
-    octets = encode_if_fits(text)
-    if octets is None:
-        foreign = next(_FOREIGN.finditer(text))
-        raise TextError(
-            "charset",
-            f"U+{ord(foreign[0]):04X} at position {foreign.start()} is not in the GSM-7 alphabet; "
-            "replace it, or let the text be sent as UCS-2",
-        )
-    return octets
-
-
-def septets(text: str) -> int:
-    """Count the septets of a text: one or two a character.
-
-    Raises: TextError: charset: a character is outside the alphabet.
-    """
-    return len(encode(text))
 
 
 def decode(octets: bytes) -> str:

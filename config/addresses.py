@@ -11,7 +11,9 @@ MAX_UNIX_OCTETS: Final = 107
 
 MAX_PORT: Final = 65535
 
-_HOST: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,252}[A-Za-z0-9_.])?")
+_LABEL: Final = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST: Final = re.compile(rf"(?=.{{1,254}}\Z){_LABEL}(\.{_LABEL})*\.?")
+"""A name of labels of 1 to 63 characters (RFC 1035, 2.3.4): others can't even be asked for."""
 _PORT: Final = re.compile(r"[0-9]{1,5}")
 
 

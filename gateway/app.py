@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -80,8 +79,8 @@ class Gateway:
             base.start_soon(self.store.run)
             await upkeep.start()
             async with trio.open_nursery() as outer:
-                outer.start_soon(partial(keep_running, self.core.lanes.run, task="lanes"))
-                outer.start_soon(partial(keep_running, upkeep.run, task="upkeep"))
+                outer.start_soon(keep_running, self.core.lanes.run, self.core.counts, "lanes")
+                outer.start_soon(keep_running, upkeep.run, self.core.counts, "upkeep")
                 outer.start_soon(serve_web, self, web)
                 await self._serve(outer, web, ready)
                 outer.cancel_scope.cancel()

@@ -181,7 +181,7 @@ class Bind:
         await self.drain(patience)
 
     async def _serve_once(self) -> None:
-        opened = await (self._connect(self.settings.host) if self.settings.host else self._await_outbind())
+        opened = await self._open()
         if opened is None:
             return
         self._cause = Cause.UNANSWERED
@@ -195,8 +195,8 @@ class Bind:
                 nursery.start_soon(self._watch, session, link)
                 await link.run(self._handle)
                 nursery.cancel_scope.cancel()
-        except Exception as error:
-            self._give_up(error, session)
+        except* Exception as errors:  # of any of the tasks; being cancelled at the same time is passed on
+            self._give_up(errors, session)
         finally:
             self._link = None
             self._change()
@@ -206,18 +206,21 @@ class Bind:
 
         Raises: the error, when the store has failed.
         """
-        report(error, bind=self.name)
-        self.carrier.counts.defects += 1
+        self._strike(error)
         events = [*self._handling, *session.close(_DEFECT)]
         self._handling = []
         now = self.carrier.core.clock()
         for part in (part for event in events for part in _parts(event)):
             try:
                 self.carrier.core.settler.unanswered([part], now)
-            except Exception as again:
+            except Exception as again:  # it is what has struck before, perhaps: the other parts must not suffer for it
                 report(again, bind=self.name)
-        self._cause = Cause.DEFECT
         self._down(_DEFECT, [], now)
+
+    def _strike(self, error: Exception) -> None:
+        report(error, bind=self.name)
+        self.carrier.counts.defects += 1
+        self._cause, self._reason = Cause.DEFECT, _DEFECT
 
     async def _watch(self, session: Session, link: Link) -> None:
         """End the link when messages wait, nothing stands in their way, and yet nothing is sent."""
@@ -243,6 +246,13 @@ class Bind:
             window=self.settings.window,
         )
         return Session(Role.ESME, limits, trio.current_time())
+
+    async def _open(self) -> tuple[trio.abc.Stream, Session] | None:
+        try:
+            return await (self._connect(self.settings.host) if self.settings.host else self._await_outbind())
+        except Exception as error:  # none that a peer or a network can cause: those are dealt with there
+            self._strike(error)
+        return None
 
     async def _connect(self, host: str) -> tuple[trio.abc.Stream, Session] | None:
         port, timeout = self.settings.port, self.carrier.settings.connect_timeout

@@ -130,8 +130,9 @@ async def _reload_on(asked: trio.MemoryReceiveChannel[None], path: Path, gateway
             log.error("not_reloaded", reason=f"{path} has errors; nothing was changed", errors=error.lines)
         except OSError as error:
             log.error("not_reloaded", reason="nothing was changed", errors=[_explain(error)])
-        except Exception as error:
+        except Exception as error:  # what is new is refused above; a defect must not end what runs by the old
             report(error, task="reload")
+            gateway.core.counts.task_defects += 1
 
 
 def _show_plan(loaded: Loaded) -> None:

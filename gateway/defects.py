@@ -7,10 +7,13 @@ import sqlite3
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 import trio
+
+if TYPE_CHECKING:
+    from gateway.metrics import Counts
 
 RESTART_SECONDS: Final = 1.0
 """Before a task that a defect has ended begins anew."""
@@ -30,13 +33,17 @@ def report(error: Exception, **where: Any) -> None:  # noqa: ANN401  # fields of
         _log.error("defect", **where, kind=type(cause).__name__, traceback=_places(cause))
 
 
-async def keep_running(work: Callable[[], Awaitable[None]], **where: Any) -> None:  # noqa: ANN401  # fields of a log line
-    """Run what is to run for ever, and again when a defect has ended it. Raises: the store has failed."""
+async def keep_running(work: Callable[[], Awaitable[None]], counts: "Counts", task: str) -> None:
+    """Run what is to run for ever, and again when a defect has ended it. Raises: the store has failed.
+
+    Whatever it is, it is told and counted; being cancelled is none, and is passed on even when both come together.
+    """
     while True:
         try:
             await work()
-        except Exception as error:
-            report(error, **where)
+        except* Exception as errors:
+            report(errors, task=task)
+            counts.task_defects += 1
         await trio.sleep(RESTART_SECONDS)
 
 

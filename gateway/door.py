@@ -133,7 +133,7 @@ class Door:
             await connection.run()
         except* (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
             pass  # the client is gone, or never shook hands: what it was owed comes again when it is back
-        except* Exception as errors:
+        except* Exception as errors:  # this client's alone; being cancelled at the same time is passed on
             report(errors, client=connection.conversation.client)
             self.core.counts.defects += 1
         finally:

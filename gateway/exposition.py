@@ -69,6 +69,7 @@ class _Gathering(Collector):
         yield _counter(
             "connection_defects", "Client connections that a defect of the gateway has ended", counts.defects
         )
+        yield _counter("task_defects", "Tasks and reloads that a defect of the gateway has ended", counts.task_defects)
         yield _counter("commits", "Commits of the store", self._gateway.store.commits)
 
     def _backlog(self) -> Iterator[Metric]:

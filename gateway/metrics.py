@@ -76,4 +76,6 @@ class Counts:
     bad_frames: int = 0
     defects: int = 0
     """Connections of clients that a defect of ours has ended."""
+    task_defects: int = 0
+    """Reloads, and runs of tasks that began anew, that a defect of ours has ended."""
     carriers: dict[str, CarrierCounts] = field(default_factory=dict)

@@ -158,24 +158,33 @@ class Pump:
 
         Returns: whether there were any.
         """
-        carrier, store = self.carrier, self.carrier.core.store
+        carrier = self.carrier
         wanted = room - len(self._parts)
         taken = carrier.core.lanes.take(carrier.name, wanted) if wanted > 0 else []
-        for message in taken:
-            parts = self._begin(message)
-            for part in parts:
-                part.state = PartState.SENT
-            if message.on_unknown is OnUnknown.REPORT and parts:
-                self._marking += parts
-                store.save(message)
-            else:
-                self._parts.extend(parts)
+        try:
+            for message in taken:
+                self._adopt(message)
+        except Exception:  # a defect that ends the link: nobody would think of those that were not begun
+            for message in taken:
+                if message.state is State.WAITING and not message.queued:
+                    carrier.core.lanes.put_back(message)
+            raise
         if self._marking:
-            await store.commit.wait()
+            await carrier.core.store.commit.wait()
             self._drop_late()
             self._parts.extend(self._marking)
             self._marking.clear()
         return bool(taken)
+
+    def _adopt(self, message: Message) -> None:
+        parts = self._begin(message)
+        for part in parts:
+            part.state = PartState.SENT
+        if message.on_unknown is OnUnknown.REPORT and parts:
+            self._marking += parts
+            self.carrier.core.store.save(message)
+        else:
+            self._parts.extend(parts)
 
     def _drop_late(self) -> None:
         """Expire what was in time when it was taken and is not now, with the mark on disk: nothing of it has left."""
@@ -201,7 +210,7 @@ class Pump:
             return self.carrier.begin(message)
         except TextError:
             self.carrier.refuse(message)
-        except Exception as error:
+        except Exception as error:  # whatever is wrong with it would be so at every bind
             self._spare(message, error)
         return []
 
@@ -217,6 +226,9 @@ class Pump:
             try:
                 sequence = session.request(self.carrier.compose(part, self.settings), now, part)
             except Exception as error:
+                if session.room <= 0:  # not its fault: the room was not as we thought
+                    self._parts.appendleft(part)
+                    raise
                 part.state = PartState.WAITING
                 self._spare(part.message, error)
                 continue

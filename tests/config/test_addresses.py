@@ -14,7 +14,7 @@ from config.addresses import (
     parse_listener,
 )
 
-NAMES = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,20}[a-z0-9])?", fullmatch=True)
+NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?(\.[a-z0-9]{1,5}){0,3}", fullmatch=True)
 HOSTS = st.one_of(NAMES, st.ip_addresses().map(str))
 ENDPOINTS = st.builds(TcpAddress, HOSTS, st.integers(0, 65535))
 SECURE = st.builds(TcpAddress, HOSTS, st.integers(0, 65535), st.just(True))
@@ -56,6 +56,8 @@ def test_an_address_is_read(text: str, address: Address) -> None:
         ("tcp:a:1\n", 'must be "tcp:HOST:PORT" with a port of 0..65535'),
         ("tcp::1", 'must be "tcp:HOST:PORT" with a host name or an IP address'),
         ("tcp:a b:1", 'must be "tcp:HOST:PORT" with a host name or an IP address'),
+        ("tcp:a..b:1", 'must be "tcp:HOST:PORT" with a host name or an IP address'),
+        (f"tcp:{'a' * 64}.example:1", 'must be "tcp:HOST:PORT" with a host name or an IP address'),
         ("tcp:::1:1", 'must be "tcp:HOST:PORT" with an IPv6 address in brackets, like [::1]'),
         ("tcp:[a]:1", 'must be "tcp:HOST:PORT" with an IPv6 address between the brackets'),
         ("tcp:[127.0.0.1]:1", 'must be "tcp:HOST:PORT" with an IPv6 address between the brackets'),
@@ -97,7 +99,31 @@ def test_a_host_alone_needs_no_brackets(text: str) -> None:
     assert parse_host(text) == "::1"
 
 
-@pytest.mark.parametrize("text", ["", "a b", "[a]", "[]", "a:1", "-a", "電報", "a\n", "::1]"])
+@pytest.mark.parametrize("text", ["a", "a.", "_a-b.c", f"{'a' * 63}.example", ".".join(["ab"] * 84)])
+def test_a_name_of_a_host_is_read_and_can_be_asked_for(text: str) -> None:
+    assert parse_host(text) == text
+    assert text.encode("idna")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a..b",
+        ".a",
+        "a-.b",
+        f"{'a' * 64}.b",
+        ".".join(["ab"] * 86),
+        "a b",
+        "[a]",
+        "[]",
+        "a:1",
+        "-a",
+        "電報",
+        "a\n",
+        "::1]",
+    ],
+)
 def test_a_wrong_host_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^must be a host name or an IP address$"):
         parse_host(text)

@@ -8,12 +8,16 @@ from typing import Any, Final
 
 import pytest
 import trio
+from structlog.testing import capture_logs
 from trio.testing import MockClock
 
+from gateway.bind import Bind
 from gateway.carrier import Carrier
 from gateway.defects import keep_running, report
 from gateway.ladders import Cause
 from gateway.lanes import Lanes
+from gateway.metrics import Counts
+from gateway.pump import Pump
 from gateway.settle import Settler
 from tests.gateway.builders import House, bind_table, message, opened, settle
 from tests.gateway.carriers import Taken, receipt
@@ -176,9 +180,87 @@ async def test_a_task_that_is_to_run_for_ever_begins_anew(autojump_clock: MockCl
             raise Breakage(SECRET_TEXT)
         await trio.sleep_forever()
 
+    counts = Counts()
     with trio.move_on_after(100.0):
-        await keep_running(work, task="work")
+        await keep_running(work, counts, "work")
     assert runs == [0.0, 1.0, 2.0]
+    assert counts.task_defects == 2
+
+
+async def failing_at_its_end() -> None:
+    """What a task with a defect in what it does when it is cancelled looks like."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.sleep_forever)
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise Breakage(SECRET_TEXT)
+
+
+async def test_a_task_that_is_cancelled_ends_though_a_defect_strikes_then(autojump_clock: MockClock) -> None:
+    counts = Counts()
+    with trio.move_on_after(1.0), capture_logs() as logs:
+        await keep_running(failing_at_its_end, counts, "work")
+    assert (trio.current_time(), counts.task_defects) == (1.0, 1)
+    assert [line["kind"] for line in logs] == ["Breakage"]
+
+
+async def test_a_bind_that_is_cancelled_ends_though_a_defect_strikes_then(
+    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as house:
+        monkeypatch.setattr(Pump, "run", lambda *_: failing_at_its_end())
+        house.start_binds()
+        await house.smsc.wait_bound(0)
+        house.nursery.cancel_scope.cancel()
+    [told] = defects(house)
+    assert (told["bind"], told["kind"]) == ("alpha.0", "Breakage")
+
+
+async def test_a_defect_in_connecting_is_an_attempt_that_failed(
+    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as house:
+        monkeypatch.setattr(Bind, "_make_session", broken(1, Bind._make_session))
+        house.start_binds()
+        await house.smsc.wait_bound(1)
+        counts = house.core.counts.carriers["alpha"]
+        assert (counts.defects, counts.bind_failures[Cause.DEFECT]) == (1, 1)
+    [told] = defects(house)
+    assert (told["bind"], told["kind"]) == ("alpha.0", "Breakage")
+
+
+async def test_a_defect_between_two_messages_that_were_taken_loses_neither(
+    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as house:
+        caller = await house.greet()
+        await caller.submit(*(message(str(n), on_unknown="report") for n in range(5)))
+        save = house.store.save
+        monkeypatch.setattr(house.store, "save", broken(1, save))
+        house.start_binds()
+        await house.wait_events(*["submitted"] * 5)
+    assert len(defects(house)) == 1
+    assert sorted(event["id"] for event in house.events) == list("01234")
+    assert len(house.smsc.taken) == 5
+    assert not any("possible_duplicate" in event for event in house.events)
+
+
+async def test_a_window_that_is_full_unexpectedly_is_not_the_messages_fault(
+    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path, {"carriers.alpha.binds.0.window": 2}) as house:
+        caller = await house.greet()
+        house.start_binds()
+        await house.smsc.wait_bound(0)
+        bind = house.gateway.fleet.binds[0]
+        rooms = iter((5, 5))
+        room = bind.pump._room
+        monkeypatch.setattr(bind.pump, "_room", lambda *asked: next(rooms, None) or room(*asked))
+        await caller.submit(*(message(str(n)) for n in range(5)))
+        await house.wait_events(*["submitted"] * 5)
+    [told] = defects(house)
+    assert (told["kind"], told.get("message_id")) == ("WindowFull", None)
 
 
 def test_a_failed_store_is_never_only_reported() -> None:

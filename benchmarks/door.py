@@ -18,12 +18,12 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
-from statistics import quantiles
 from typing import Any, Final
 
 import trio
 
 from benchmarks import texts
+from benchmarks.latencies import Latencies
 from benchmarks.processes import Process
 from benchmarks.rig import rig
 from benchmarks.smsc import running_smsc
@@ -35,19 +35,6 @@ WARM_UP_SECONDS: Final = 1.0
 HUNG_BATCH: Final = 100
 """Ids in each question of the client that reads nothing."""
 HUNG_PAUSE: Final = 0.01
-
-
-@dataclass(frozen=True, slots=True)
-class Latencies:
-    """From due to result, in milliseconds."""
-
-    count: int
-    median: float
-    ninety_ninth: float
-    longest: float
-
-    def __str__(self) -> str:
-        return f"{self.count:8,} {self.median:10.2f} {self.ninety_ninth:10.2f} {self.longest:10.2f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +73,7 @@ class Offers:
 
     def sum_up(self) -> Latencies:
         """The latencies so far."""
-        cuts = quantiles(self.seconds, n=100)
-        return Latencies(len(self.seconds), cuts[49] * 1e3, cuts[98] * 1e3, max(self.seconds) * 1e3)
+        return Latencies.of(self.seconds)
 
 
 @contextmanager

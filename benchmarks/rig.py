@@ -3,6 +3,7 @@
 Everything is on: the store on disk with synchronous=FULL, receipts, all checks and guards by their defaults.
 """
 
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -37,6 +38,8 @@ system_id = "load"
 password = {{ env = "DENPO_LOAD_SECRET" }}
 window = {window}
 """
+QUICKLY_AGAIN: Final = "reconnect_max = 1.0\n"
+"""For a carrier that is down at first: it is tried every second."""
 SECRETS: Final = {"DENPO_LOAD_SECRET": SECRET}
 
 
@@ -77,3 +80,10 @@ def rig() -> Iterator[Rig]:
 def bind_tables(port: str, binds: int, window: int) -> str:
     """What CONFIG needs for its binds."""
     return _BIND.format(port=port, window=window) * binds
+
+
+def free_port() -> int:
+    """A port on which nobody listens now: of an SMSC that comes later."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port

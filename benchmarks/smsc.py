@@ -5,7 +5,7 @@
 It lets anybody bind, takes every submit_sm, and answers with an id of ten digits. When a receipt is asked for, a
 deliver_sm in the form of SMPP 3.4, Appendix B follows on the same connection, all answers of a read before its
 receipts, in one send. It believes every length and keeps no window: a fair peer for measuring, `denpo simulator` for
-all else. "report" on its standard input has it print what it has taken as a line of JSON.
+all else. It answers "counts" and "arrivals" on its standard input with a line of JSON.
 """
 
 import argparse
@@ -45,6 +45,8 @@ class Smsc:
 
     def __init__(self, latency: float, note: bytes) -> None:
         """Args: latency: seconds from a request to its answer. note: beginnings of numbers whose arrival is noted."""
+        self.binds = 0
+        """Connections that have been accepted."""
         self.taken = 0
         self.receipted = 0
         """Receipts that were answered."""
@@ -65,11 +67,12 @@ class Smsc:
             self._before = b"\4\0\0\0\0\0\0\0\0%cid:" % length
         return self._before, self._after
 
-    def report(self) -> dict[str, Any]:
-        """What was taken so far; arrivals are told once."""
+    def answer(self, question: bytes) -> object:
+        """What was taken so far: numbers; or arrivals that were not told before."""
+        if question == b"counts":
+            return {"binds": self.binds, "taken": self.taken, "receipted": self.receipted}
         arrivals, self.arrivals = self.arrivals, []
-        told = [[number.decode("ascii"), at] for number, at in arrivals]
-        return {"taken": self.taken, "receipted": self.receipted, "arrivals": told}
+        return [[number.decode("ascii"), at] for number, at in arrivals]
 
 
 class Peer:
@@ -146,13 +149,14 @@ def serve(listener: socket.socket, smsc: Smsc) -> None:
         for key, _ in selector.select(later[0][0] - time.monotonic() if later else None):
             if key.data is None:
                 stream, _ = listener.accept()
+                smsc.binds += 1
                 stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 selector.register(stream, selectors.EVENT_READ, Peer(stream, smsc))
             elif key.data == 0:
-                asked = os.read(0, 4096)
+                asked = os.read(0, 4096).strip()
                 if not asked:
                     return
-                print(json.dumps(smsc.report()), flush=True)
+                print(json.dumps(smsc.answer(asked)), flush=True)
             elif not key.data.read():
                 selector.unregister(key.fileobj)
         while later and later[0][0] <= time.monotonic():
@@ -169,14 +173,22 @@ class RunningSmsc(Process):
         """Where it listens on 127.0.0.1."""
         return int(self.ready["smpp"].rpartition(":")[2])
 
-    def report(self) -> dict[str, Any]:
-        """See `Smsc.report`."""
+    @property
+    def counts(self) -> dict[str, int]:
+        """Binds, submit_sm taken, and receipts that were answered."""
+        told: dict[str, int] = self._ask(b"counts\n")
+        return told
+
+    def arrivals(self) -> dict[str, float]:
+        """The numbers that arrived since this was asked last, and when, on `time.monotonic`."""
+        return dict(self._ask(b"arrivals\n"))
+
+    def _ask(self, question: bytes) -> Any:  # noqa: ANN401  # what JSON has
         assert self.popen.stdin
         assert self.popen.stdout
-        self.popen.stdin.write(b"report\n")
+        self.popen.stdin.write(question)
         self.popen.stdin.flush()
-        told: dict[str, Any] = json.loads(self.popen.stdout.readline())
-        return told
+        return json.loads(self.popen.stdout.readline())
 
 
 @contextmanager

@@ -66,9 +66,11 @@ class Line:
         self._socket.close()
 
     def receive_until(self, when: float) -> None:
-        """Deal with what comes until a time of `time.monotonic`."""
-        while (left := when - time.monotonic()) > 0:
-            if select.select([self._socket], [], [], left)[0]:
+        """Deal with what comes until a time of `time.monotonic`; with what is here, when it is over."""
+        left = 1.0
+        while left > 0:
+            left = when - time.monotonic()
+            if select.select([self._socket], [], [], max(left, 0.0))[0]:
                 self.receive()
 
     def receive(self) -> None:
@@ -132,10 +134,14 @@ class Line:
 
 
 def pack_submits(text: Callable[[int], str], first: int, count: int, batch: int, **more: str) -> Iterator[bytes]:
-    """Frames of `batch` messages each. Args: text: of the message of a number. more: keys of every message."""
+    """Frames of `batch` messages each.
+
+    Args: text: of the message of a number. more: keys of every message; "to" is how the numbers begin.
+    """
+    prefix = more.pop("to", "090")
     for start in range(first, first + count, batch):
         numbers = range(start, min(start + batch, first + count))
-        messages = [{"id": f"m-{n}", "to": number_of(n), "text": text(n), **more} for n in numbers]
+        messages = [{"id": f"m-{n}", "to": number_of(n, prefix), "text": text(n), **more} for n in numbers]
         yield msgpack.packb(["submit", start, messages])
 
 

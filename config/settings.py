@@ -114,7 +114,7 @@ class GatewaySettings(Table):
     data_dir: FolderPath = Path("var")
     """Folder of the embedded store, created with mode 0700."""
     drain_timeout: Annotated[float, between(0, 3600)] = 10.0
-    """Seconds to wait at a stop for answers owed to us, 0..3600."""
+    """Seconds to wait at a stop for the rest of what was begun and the answers owed to us, 0..3600."""
     retention: Annotated[float, between(86_400, 31_536_000)] = 345_600.0
     """Seconds a finished message is remembered for duplicates and late receipts, 86400..31536000 (a day to a year)."""
     max_waiting: Annotated[int, between(1, 1_000_000_000)] = 5_000_000

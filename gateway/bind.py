@@ -79,7 +79,7 @@ class Bind:
         self._cause = Cause.UNREACHABLE
         self._ladders = Ladders(carrier.settings)
         self._up_at = inf
-        self.pump = Pump(self.name, carrier, self.settings)
+        self.pump = Pump(self.name, carrier, self.settings, self._change)
         self._inbox = Inbox(carrier, self._change)
         self._timers = _timers(carrier.settings)
         self._tls = bind_context(self.settings, self.name)
@@ -139,30 +139,31 @@ class Bind:
     def take_over(self, other: "Bind") -> None:
         """Stay paused, or down, if the bind that it follows is."""
         self.pump.paused, self._kept_down = other.pump.paused, other._kept_down
+        self.pump.leaving = self._kept_down
 
     def pause(self) -> None:
-        """Send nothing new until `resume`; what the carrier brings is taken."""
+        """Begin nothing new until `resume`; what the carrier brings is taken."""
         self.pump.paused = True
         self._count()
-        self.pump.give_back((), self.carrier.core.clock())
+        self.pump.pause(self.carrier.core.clock())
 
     def resume(self) -> None:
         """Send again, and bind again if it was drained; a bind that was stopped stays so."""
         if self._stopping:
             return
-        self.pump.paused = self._kept_down = False
+        self.pump.paused = self.pump.leaving = self._kept_down = False
         self.pump.wake()
         self._count()
         self._change()
 
     async def drain(self, patience: float) -> None:
-        """Pause, wait so long (seconds) for the answers owed to us, then unbind, and stay down until `resume`."""
-        self._kept_down = True
+        """Pause, wait so long (seconds) until what was begun is sent and answered, then unbind; down until `resume`."""
+        self._kept_down = self.pump.leaving = True
         self.pause()
         self._connecting.cancel()
         self._change()
         with trio.move_on_after(patience):
-            while self.state == "draining" and self.session and (self.session.in_flight or self._inbox.held):
+            while self.state == "draining" and self.session and self._owes(self.session):
                 await self._wait_change()
         if not self._kept_down:
             return
@@ -174,6 +175,10 @@ class Bind:
         with trio.move_on_after(UNBIND_SECONDS):
             while self.state == "draining":
                 await self._wait_change()
+
+    def _owes(self, session: Session) -> bool:
+        """Whether answers are owed, by either side, or the rest of a message that was begun."""
+        return bool(session.in_flight or self._inbox.held) or self.pump.begun
 
     async def stop(self, patience: float) -> None:
         """Drain it for good: `run` returns."""

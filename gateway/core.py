@@ -71,7 +71,9 @@ def build(
     incoming, router = Incoming(settings, store, counts, profiles, bounds), Router(settings.routes)
     references = References(settings.gateway.reference_pairs, settings.gateway.reference_hold)
     shared = settler, early, bounds, incoming, router, profiles, references
-    return Core(settings, store, lanes, outstanding, *shared, counts, clock, chance)
+    core = Core(settings, store, lanes, outstanding, *shared, counts, clock, chance)
+    lanes.strand = lambda message: settler.strand(message, core.clock())
+    return core
 
 
 def reconfigure(core: Core, settings: Settings, carriers: Iterable[str]) -> None:

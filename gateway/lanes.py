@@ -61,6 +61,8 @@ class Lanes:
         """Carriers with a bound bind."""
         self.wake: dict[str, Callable[[], None]] = {}
         """Called, by carrier, when there may be something to take."""
+        self.strand: Callable[[Message], None]
+        """Called for a message that must stay with its carrier, which is configured no more."""
         self._store = store
         self._outstanding = outstanding
         self._live = outstanding.live
@@ -138,12 +140,21 @@ class Lanes:
 
     def move(self, message: Message) -> None:
         """Have a message go first at another carrier; it may still stand in the lane of the one it leaves."""
-        number = LANE_NUMBERS[message.lane]
         if message.queued:
-            next(lanes[number] for lanes in self._ready.values() if message in lanes[number]).remove(message)
-            self._feed(message.plan, number).held -= 1
-            message.queued = False
+            self._pull(message)
         self.put_back(message)
+
+    def begun(self, carrier: str) -> list[Message]:
+        """What a carrier has, or may have, a part of, and waits for the rest to be sent."""
+        waiting = (message for lane in self._ready[carrier] for message in lane if not untouched(message))
+        return [each for each in waiting if each.key <= self._feed(each.plan, LANE_NUMBERS[each.lane]).lease]
+
+    def take_begun(self, carrier: str) -> list[Message]:
+        """Take just that: the last that a carrier gets which is to get nothing new."""
+        taken = self.begun(carrier)
+        for message in taken:
+            self._pull(message)
+        return [message for message in taken if message.state is State.WAITING]
 
     def take(self, carrier: str, parts: int) -> list[Message]:
         """Take messages for a carrier until they have so many parts; the last may have more.
@@ -264,6 +275,13 @@ class Lanes:
             _ = self._store.commit  # moves the lease
             self._wake(touched)
 
+    def _pull(self, message: Message) -> None:
+        """Take a message out of the middle of its lane."""
+        number = LANE_NUMBERS[message.lane]
+        next(lanes[number] for lanes in self._ready.values() if message in lanes[number]).remove(message)
+        self._feed(message.plan, number).held -= 1
+        message.queued = False
+
     def _feed(self, plan: str, lane: int) -> Feed:
         feed = self._feeds.get((plan, lane))
         if feed is None:
@@ -276,8 +294,12 @@ class Lanes:
         return None if plan.weights or not plan.carriers else plan.choose(0, self.up)
 
     def _push(self, feed: Feed, message: Message) -> str:
-        """Put a message into its lane, where its key belongs; the carrier that gets it."""
-        carrier = self._carrier(feed, message)
+        """Put a message into its lane, where its key belongs; the carrier that gets it, empty: none may."""
+        owner = message.carrier and _owner(message)
+        if owner and owner not in self._ready:
+            self.strand(message)
+            return ""
+        carrier = owner or self._carrier(feed, message)
         if message.queued:
             return carrier
         self._live[message.key] = message
@@ -295,11 +317,7 @@ class Lanes:
         return carrier
 
     def _carrier(self, feed: Feed, message: Message) -> str:
-        """A message that a carrier has, or may have, a part of stays with it."""
-        if message.carrier in self._ready:
-            disowned = message.carrier in message.disowned_by
-            if not untouched(message) or (message.repeated and not disowned):
-                return message.carrier
+        """The carrier of the plan that a message which none has a part of goes to."""
         if message.attempts or message.home or message.disowned_by:
             return feed.plan.choose_again(message, self.up)
         return feed.target or feed.plan.choose(message.key, self.up)
@@ -340,3 +358,9 @@ class Lanes:
         for carrier in carriers:
             if carrier in self.wake:  # else it is new, and its binds are yet to come
                 self.wake[carrier]()
+
+
+def _owner(message: Message) -> str:
+    """The carrier that a message stays with, as it has a part of it, or may have; empty: none."""
+    stays = not untouched(message) or (message.repeated and message.carrier not in message.disowned_by)
+    return message.carrier if stays else ""

@@ -1,8 +1,9 @@
 """What people may do to a bind, or to all binds of a carrier, while the gateway runs: pause, resume, drain.
 
-A name is a carrier's, "alpha", or a bind's, "alpha.0". What is paused is sent nothing new, while receipts and messages
-from handsets still come; what is drained is unbound too, once the answers owed to us have come. Both last until
-`resume`, or a restart. A carrier all of whose binds are paused is not up: what waits moves to others of its plan.
+A name is a carrier's, "alpha", or a bind's, "alpha.0". What is paused is sent nothing new, only the rest of a message
+that was begun, while receipts and messages from handsets still come; what is drained is unbound too, once that is sent
+and the answers owed to us have come. Both last until `resume`, or a restart. A carrier all of whose binds are paused is
+not up: what waits moves to others of its plan.
 """
 
 from typing import TYPE_CHECKING
@@ -40,7 +41,7 @@ class Operations:
         _log.info("resumed", name=name)
 
     async def drain(self, name: str) -> None:
-        """Send nothing new, wait up to gateway.drain_timeout for the answers owed to us, unbind, and stay unbound.
+        """Begin nothing new, wait up to gateway.drain_timeout until what was begun is answered, unbind, stay unbound.
 
         Raises: UnknownName.
         """

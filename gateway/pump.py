@@ -1,7 +1,7 @@
 """What feeds one bind: takes messages, marks, paces and writes their parts, and settles the answers to them."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Final
 
@@ -33,7 +33,10 @@ CONGESTED: Final = 90
 class Pump:
     """From the lanes onto the link, as the throttle, the pace and the window allow. `run` it beside each link."""
 
-    def __init__(self, name: str, carrier: "Carrier", settings: "BindSettings") -> None:
+    def __init__(
+        self, name: str, carrier: "Carrier", settings: "BindSettings", change: Callable[[], None] = lambda: None
+    ) -> None:
+        """Args: change: called when a paused pump has sent what it may."""
         self.name = name
         """Of its bind."""
         self.carrier = carrier
@@ -44,9 +47,12 @@ class Pump:
         burst = carrier.core.settings.burst_of_bind(carrier.name, rate)
         self._throttle = Throttle(rate, burst, trio.current_time()) if rate else None
         self.paused = False
-        """Nothing more is sent, until it is resumed."""
+        """Nothing new is begun, until it is resumed; the rest of what was begun is sent."""
+        self.leaving = False
+        """Paused for good: what the carrier has a part of is sent, too, when it waits in its lanes again."""
         self.written = 0
         """Parts written so far."""
+        self._change = change
         self._silent_until = -inf
         self._wake = trio.Event()
         self._parts: deque[Part] = deque()
@@ -79,6 +85,8 @@ class Pump:
         while True:
             self._wake = trio.Event()
             look_again = await self._feed(session, link) if self.submits else inf
+            if self.paused:
+                self._change()
             with trio.move_on_at(look_again):
                 await self._wake.wait()
 
@@ -103,18 +111,41 @@ class Pump:
         if tlvs and (find_integer(tlvs, Tag.CONGESTION_STATE) or 0) >= CONGESTED:
             self._slow()
 
+    @property
+    def begun(self) -> bool:
+        """Whether a paused pump has the rest of a message to send, its own or, as one of the last, its carrier's."""
+        if self._parts or self._marking:
+            return True
+        return self._is_last and bool(self.carrier.core.lanes.begun(self.carrier.name))
+
+    @property
+    def _is_last(self) -> bool:
+        return self.submits and self.leaving and not self.carrier.bound
+
+    def pause(self, now: float) -> None:
+        """Begin nothing new: what was taken and not begun goes first again. now: Unix seconds."""
+        self.paused = True
+        held = {id(part) for part in (*self._parts, *self._marking)}
+
+        def is_begun(message: Message) -> bool:
+            return any(part.state is not PartState.WAITING and id(part) not in held for part in message.parts)
+
+        self._put_back([part for part in (*self._parts, *self._marking) if not is_begun(part.message)], now)
+
     def give_back(self, unanswered: Sequence[Part], now: float) -> None:
         """Settle what was not answered as unknown; what was not written goes first again. now: Unix seconds."""
-        settler = self.carrier.core.settler
-        settler.unanswered(unanswered, now)
-        unsent = [*self._parts, *self._marking]
-        self._parts.clear()
-        self._marking.clear()
+        self.carrier.core.settler.unanswered(unanswered, now)
+        self._put_back([*self._parts, *self._marking], now)
+
+    def _put_back(self, unsent: Iterable[Part], now: float) -> None:
+        gone = {id(part) for part in unsent}
+        self._parts = deque(part for part in self._parts if id(part) not in gone)
+        self._marking = [part for part in self._marking if id(part) not in gone]
         for part in unsent:
             if part.state is PartState.SENT:
                 part.state = PartState.WAITING
         for message in {part.message.key: part.message for part in unsent}.values():
-            settler.unsent(message, now)
+            self.carrier.core.settler.unsent(message, now)
 
     def _obey(self, action: Action, status: int, link: Link) -> None:
         if action is Action.PAUSE:
@@ -133,7 +164,7 @@ class Pump:
 
         Returns: when to look again, if nothing happens before; inf: only when something happens.
         """
-        while session.room > 0 and not link.closing and not self.paused:
+        while session.room > 0 and not link.closing and (not self.paused or self.begun):
             now = trio.current_time()
             opens = self._opens_at(now)
             if opens > now:
@@ -159,8 +190,7 @@ class Pump:
         Returns: whether there were any.
         """
         carrier = self.carrier
-        wanted = room - len(self._parts)
-        taken = carrier.core.lanes.take(carrier.name, wanted) if wanted > 0 else []
+        taken = self._pick(room - len(self._parts))
         try:
             for message in taken:
                 self._adopt(message)
@@ -185,6 +215,13 @@ class Pump:
             self.carrier.core.store.save(message)
         else:
             self._parts.extend(parts)
+
+    def _pick(self, parts: int) -> list[Message]:
+        """Take from the lanes what is to be sent over this bind, about so many parts."""
+        lanes, name = self.carrier.core.lanes, self.carrier.name
+        if self.paused:
+            return lanes.take_begun(name) if self._is_last else []
+        return lanes.take(name, parts) if parts > 0 else []
 
     def _drop_late(self) -> None:
         """Expire what was in time when it was taken and is not now, with the mark on disk: nothing of it has left."""

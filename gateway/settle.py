@@ -12,7 +12,7 @@ from gateway import retry
 from gateway.message import Message, Part, PartState, State, derive, event, give_up, resend_unknown, untouched
 from gateway.retry import Action
 from gateway.routing import Plan
-from protocol.constants import MessageState, status_name
+from protocol.constants import MessageState, Status, status_name
 from protocol.statuses import StatusClass, status_class
 from protocol.upstream import pack
 
@@ -192,6 +192,21 @@ class Settler:
             return False
         self._save(message)
         return True
+
+    def strand(self, message: Message, now: float) -> None:
+        """End a message that its carrier has a part of, or may have, when the carrier is configured no more.
+
+        Nothing of it goes to another: a handset does not join parts of two carriers. What was never sent is refused,
+        and with it the message; what may have been sent before is unknown.
+        """
+        if message.repeated:
+            give_up(message)
+        for part in message.parts:
+            if part.state is PartState.WAITING:
+                part.state, part.status, part.at = PartState.REJECTED, Status.RX_P_APPN, now
+        state = derive(message)
+        self._enter(message, State.REPORTED if state is State.UNKNOWN else state, now)
+        self._save(message)
 
     def cancel(self, message: Message, now: float) -> bool:
         """Cancel a message that was not sent; False when it is too late, or an earlier copy may have been sent."""

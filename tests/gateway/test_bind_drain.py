@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.gateway.builders import House, bind_table, message, opened, settle
+from tests.gateway.builders import LONG, House, bind_table, message, opened, settle
 from tests.gateway.carriers import Line, receipt
 
 
@@ -44,6 +44,58 @@ async def test_it_waits_for_the_answers_that_are_owed_and_sends_nothing_new(
         await house.wait_events("submitted")
         assert len(house.smsc.taken) == 1
         assert (await caller.look("status", "2"))[0]["state"] == "waiting"
+
+
+@pytest.mark.parametrize("on_unknown", ["resend", "report"])
+async def test_the_rest_of_a_message_that_was_begun_is_sent_before_the_unbind_and_nothing_new(
+    tmp_path: Path, autojump_clock: MockClock, on_unknown: str
+) -> None:
+    async with opened(tmp_path, {"carriers.alpha.binds.0.window": 1}) as house:
+        house.smsc.reply = house.smsc.after(2.0)
+        caller = await house.greet()
+        house.start_binds()
+        await house.smsc.wait_bound(0)
+        await caller.submit(message("1", LONG, on_unknown=on_unknown), message("2", LONG, on_unknown=on_unknown))
+        await house.smsc.wait_taken(1)
+        assert 5.9 < await drain(house) < 6.1
+        await house.wait_events("submitted")
+        assert [taken.part for taken in house.smsc.taken] == [1, 2, 3]
+        assert (await caller.look("status", "2"))[0]["state"] == "waiting"
+
+
+async def test_a_rest_that_was_refused_for_its_speed_is_sent_before_the_unbind(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with opened(tmp_path, {"carriers.alpha.binds": [bind_table(), bind_table()]}) as house:
+        late = house.smsc.after(0.5)
+        house.smsc.reply = lambda taken: (0x58, b"") if len(house.smsc.taken) == 3 else late(taken)
+        caller = await house.greet()
+        house.start_binds()
+        await house.smsc.wait_bound(1)
+        await caller.submit(message("1", LONG))
+        await house.smsc.wait_taken(3)
+        await settle()
+        assert await drain(house) < 10.0
+        await house.wait_events("submitted")
+    assert [taken.part for taken in house.smsc.taken] == [1, 2, 3, 3]
+
+
+async def test_a_rest_that_is_not_wanted_any_more_is_not_waited_for(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with opened(tmp_path, {"carriers.alpha.binds.0.window": 1}) as house:
+        house.smsc.reply = lambda taken: None
+        caller = await house.greet()
+        house.start_binds()
+        line = await house.smsc.wait_bound(0)
+        await caller.submit(message("1", LONG))
+        [taken] = await house.smsc.wait_taken(1)
+
+        async def refuse() -> None:
+            await trio.sleep(1.0)
+            line.answer(taken, 0x0B)
+
+        house.nursery.start_soon(refuse)
+        assert 0.9 < await drain(house) < 1.1
+        await house.wait_events("rejected")
 
 
 async def test_what_is_not_answered_in_time_is_unknown_and_the_bind_ends_all_the_same(

@@ -267,6 +267,25 @@ def test_what_a_crash_has_left_in_doubt_is_reported_when_its_time_is_over_though
     assert (told["type"], told["final"], told["possible_duplicate"]) == ("unknown", False, True)
 
 
+@pytest.mark.parametrize(
+    ("parts", "repeated", "state", "told"),
+    [
+        ([P.ACCEPTED, P.WAITING], False, State.REJECTED, "rejected"),
+        ([P.UNKNOWN, P.WAITING], False, State.REJECTED, "rejected"),
+        ([P.ACCEPTED, P.WAITING], True, State.REPORTED, "unknown"),
+        ([P.WAITING, P.WAITING], True, State.REPORTED, "unknown"),
+    ],
+)
+def test_what_is_left_for_a_carrier_that_is_gone_is_refused_unless_it_may_have_been_sent(
+    parts: list[PartState], repeated: bool, state: State, told: str
+) -> None:
+    desk = Desk()
+    made = message(1, *parts, plan="alpha,beta", repeated=repeated)
+    desk.settler.strand(made, NOW)
+    assert (made.state, desk.kinds(), desk.outstanding.live) == (state, [told], {})
+    assert P.WAITING not in states(made)
+
+
 def test_what_is_held_for_longer_than_it_lives_falls_due_when_it_expires() -> None:
     desk = Desk((("carriers", "alpha", "retry_min"), 60.0))
     made = desk.send(expires_at=NOW + 20)

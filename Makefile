@@ -20,9 +20,8 @@ check: $(VENV)/dev  ## format, lint, types, walls
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/dev  ## microseconds a PDU, beside other libraries; messages per second, submit to delivered event
-	$(BIN)/python -m benchmarks.codec
-	$(BIN)/python -m benchmarks.gateway
+bench: $(VENV)/dev  ## measure everything (docs/performance.md), with BENCH="--quick" everything small
+	$(BIN)/python -m benchmarks --json var/figures.json $(BENCH)
 
 soak: $(VENV)/dev  ## break the gateway's promises by stories nobody chose, for SOAK_SECONDS, then by SIGKILL; not part of CI
 	$(BIN)/python -m tests.promises --seconds $(SOAK_SECONDS)

@@ -46,7 +46,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One run. CPU in microseconds per message of each process, memory in MiB."""
+    """One run. CPU in microseconds per message of each process, memory in MB."""
 
     messages_per_second: float
     parts_per_second: float
@@ -68,7 +68,7 @@ def run_once(plan: Plan) -> Outcome:
             after = gateway.cpu_seconds, smsc.cpu_seconds, time.process_time()
             ours, smscs, loads = ((now - then) / plan.messages * 1e6 for then, now in zip(before, after, strict=True))
             line.close()
-            memory = gateway.memory_octets / 2**20
+            memory = gateway.memory_octets / 10**6
             return Outcome(plan.messages / took, line.parts / took, ours, smscs, loads, memory)
 
 
@@ -92,7 +92,7 @@ def figures(quick: bool) -> dict[str, float]:
         "gateway_us_per_message": short.gateway_cpu,
         "smsc_us_per_message": short.smsc_cpu,
         "load_us_per_message": short.load_cpu,
-        "gateway_mib": max(short.gateway_memory, long.gateway_memory),
+        "gateway_mb": max(short.gateway_memory, long.gateway_memory),
     }
 
 
@@ -117,7 +117,7 @@ def main() -> None:
     shape = asked.outstanding, asked.batch, asked.binds, asked.window
     plan = Plan(messages, *shape, asked.text, asked.simulator)
     print(f"{plan.messages} messages, {plan.outstanding} on their way, {plan.binds} binds of window {plan.window}")
-    print("messages/s    parts/s   us/message: gateway   SMSC   load   gateway MiB")
+    print("messages/s    parts/s   us/message: gateway   SMSC   load   gateway MB")
     outcomes = []
     for _ in range(runs):
         each = run_once(plan)

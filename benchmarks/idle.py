@@ -31,7 +31,7 @@ def figures(quick: bool, seconds: float = SECONDS, binds: int = BINDS) -> dict[s
             bound = smsc.counts["binds"]
             if bound < binds and not quick:
                 raise ValueError(f"{bound} of {binds} binds are up")
-            return {"idle_percent": spent / took * 100, "idle_mib": gateway.memory_octets / 2**20}
+            return {"idle_percent": spent / took * 100, "idle_mb": gateway.memory_octets / 10**6}
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--binds", type=int, default=BINDS, help="(%(default)s)")
     asked = parser.parse_args()
     share, memory = figures(False, asked.seconds, asked.binds).values()
-    print(f"{asked.binds} idle binds: {share:.2f} % of a core, {memory:.1f} MiB")
+    print(f"{asked.binds} idle binds: {share:.2f} % of a core, {memory:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ class Latencies:
     @classmethod
     def of(cls, seconds: Sequence[float]) -> Self:
         """Sum up two or more."""
-        cuts = quantiles(seconds, n=100)
+        cuts = quantiles(seconds, n=100, method="inclusive")
         return cls(len(seconds), cuts[49] * 1e3, cuts[98] * 1e3, max(seconds) * 1e3)
 
     def __str__(self) -> str:

@@ -1,8 +1,11 @@
 """Kinds of key: what every table and every value of the configuration is built from."""
 
 import re
+import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import time
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
@@ -178,6 +181,28 @@ def status_number(name: str) -> int:
     return number
 
 
+def _check_zone(name: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):  # a path, a folder, a name of nothing
+        near = get_close_matches(name[:64], zoneinfo.available_timezones(), n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise ValueError(f'must be a time zone by its IANA name, like "Asia/Tokyo"{hint}') from None
+    return name
+
+
+def _read_time_of_day(value: object) -> time:
+    if isinstance(value, time):
+        return value
+    found = _TIME_OF_DAY.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        raise ValueError('must be a time of day, "00:00".."23:59"')
+    return time(int(found[1]), int(found[2]))
+
+
+_TIME_OF_DAY: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
+
+
 def _read_status_class(value: object) -> StatusClass:
     found = _CLASSES.get(value) if isinstance(value, str) else value
     if not isinstance(found, StatusClass):
@@ -218,6 +243,10 @@ Octet: TypeAlias = Annotated[int, between(0, 255)]
 Port: TypeAlias = Annotated[int, between(1, 65535)]
 Wait: TypeAlias = Annotated[float, between(0.01, 3600)]
 """Seconds a deadline or a pause may take."""
+TimeZone: TypeAlias = Annotated[str, AfterValidator(_check_zone)]
+"""A time zone by its IANA name."""
+TimeOfDay: TypeAlias = Annotated[time, PlainValidator(_read_time_of_day)]
+"""Hours and minutes, as a wall clock shows them."""
 Messages: TypeAlias = Annotated[int, between(1, 1_000_000)]
 """Messages, events or rows kept in memory or taken at once."""
 

@@ -11,6 +11,7 @@ from pydantic import Field, ModelWrapValidatorHandler, ValidationError, Validati
 
 from config.accounts import BindSettings, CarrierSettings, OutbindSettings
 from config.addresses import TcpAddress, UnixAddress
+from config.clients import ClientSettings, Events, QuotaSettings
 from config.crosschecks import check_across, details
 from config.fields import (
     Digits,
@@ -23,7 +24,6 @@ from config.fields import (
     Messages,
     Name,
     Prefix,
-    Secret,
     Sender,
     Table,
     Wait,
@@ -46,6 +46,7 @@ __all__ = [
     "OnUnknown",
     "OutbindSettings",
     "ProfileSettings",
+    "QuotaSettings",
     "RouteSettings",
     "Settings",
     "UpstreamSettings",
@@ -73,13 +74,6 @@ ON_UNKNOWN: Final[Mapping[Lane, OnUnknown]] = MappingProxyType(
 
 MAX_LANE_SHARES: Final = 50
 """Percent of a carrier's parts that the lower lanes may be promised: the upper ones keep as much at least."""
-
-
-class Events(StrEnum):
-    """Which events a client gets: all, or those that end a message, unknown, and incoming."""
-
-    ALL = "all"
-    FINAL = "final"
 
 
 class LaneShares(Table):
@@ -204,29 +198,6 @@ class WebSettings(Table):
 
     listen: Endpoint = TcpAddress("127.0.0.1", 9464)
     """HOST:PORT; port 0: any free one."""
-
-
-class ClientSettings(Table):
-    """One upstream application."""
-
-    secret: Secret
-    """What the client proves itself with in hello, 1..1024 characters."""
-    sender: Sender | None = None
-    """Sender id of messages that name none, up to 20 digits or 11 ASCII characters; else each must name one."""
-    senders: Many[Sender] | None = None
-    """Sender ids the client may use; left out: any."""
-    lane: LaneName = Lane.NORMAL
-    """Lane of messages that name none: otp, urgent, normal, bulk."""
-    events: Annotated[Events, Field(strict=False)] = Events.ALL
-    """all, or final: only events that end a message, unknown, and incoming."""
-
-    @field_validator("senders")
-    @classmethod
-    def _check_own_sender(cls, value: tuple[str, ...] | None, validation: ValidationInfo) -> tuple[str, ...] | None:
-        sender = validation.data.get("sender")
-        if value is not None and sender is not None and sender not in value:
-            raise conflict("must contain the client's own sender")
-        return value
 
 
 class RouteSettings(Table):

@@ -114,6 +114,8 @@ class Gateway:
         lanes = self.core.lanes
         if commit.leases:
             lanes.leased(commit.leases)
+        if commit.spent and commit.duplicates:
+            self.core.quotas.settle(commit.spent, commit.duplicates)
         if commit.added:
             lanes.offer(commit.added)
         if commit.events:

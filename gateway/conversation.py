@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+import trio
+
 from gateway.guard import Guard, Refusal
 from gateway.message import Message, State, describe
 from gateway.routing import Plan
@@ -14,6 +16,7 @@ from protocol.upstream import VERSION, Frame, pack
 if TYPE_CHECKING:
     from gateway.core import Core
     from gateway.feed import Feed
+    from gateway.quotas import Allowance
     from gateway.store import Commit
 
 MAX_IDS: Final = 1000
@@ -98,10 +101,33 @@ class Conversation:
             return pack(["error", tag, "no_credit", detail])
         self._credit -= len(asked)
         outcomes = self._check(asked)
+        allowance = self._core.quotas.clients.get(self.client)
+        if allowance is not None:
+            allowance.pace(outcomes, trio.current_time())
+            if not allowance.admit(outcomes, self._core.clock()):
+                return partial(self._ration, tag, outcomes, allowance)
+        return partial(self._submitted, tag, outcomes, self._add(outcomes, allowance))
+
+    def _add(self, outcomes: list[Message | Refusal], allowance: "Allowance | None") -> "Commit | None":
         messages = [outcome for outcome in outcomes if isinstance(outcome, Message)]
-        commit = self._core.store.add(messages) if messages else None
+        if not messages:
+            return None
+        commit = self._core.store.add(messages)
         self._core.counts.accepted += len(messages)
-        return partial(self._submitted, tag, outcomes, commit)
+        if allowance is not None and (spent := allowance.spent(messages)):
+            commit.spent.append(spent)
+        return commit
+
+    async def _ration(self, tag: int | str, outcomes: list[Message | Refusal], allowance: "Allowance") -> bytes:
+        """Answer a submit of more than is left of a quota: what was there before costs nothing, so that is seen first.
+
+        The commit that gathers is waited for: what it repeats is no longer counted then, either.
+        """
+        await self._core.store.commit.wait()
+        ids = [outcome.id for outcome in outcomes if isinstance(outcome, Message)]
+        known = await self._core.store.find_messages(self.client, ids)
+        allowance.ration(outcomes, known, self._core.clock())
+        return await self._submitted(tag, outcomes, self._add(outcomes, allowance))
 
     async def _submitted(self, tag: int | str, outcomes: list[Message | Refusal], commit: "Commit | None") -> bytes:
         duplicates: dict[int, Message] = {}

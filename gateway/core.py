@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+import trio
+
 from config.settings import Settings
 from gateway.bounds import Bounds
 from gateway.early import EarlyReceipts
@@ -12,6 +14,7 @@ from gateway.incoming import Incoming
 from gateway.lanes import Lanes
 from gateway.metrics import CarrierCounts, Counts
 from gateway.outstanding import Outstanding
+from gateway.quotas import Quotas
 from gateway.routing import Router
 from gateway.settle import Settler
 from gateway.store import Store
@@ -34,6 +37,7 @@ class Core:
     router: Router
     profiles: dict[str, Profile]
     references: References
+    quotas: Quotas
     counts: Counts
     clock: Callable[[], float]
     """Unix seconds."""
@@ -71,7 +75,8 @@ def build(
     incoming, router = Incoming(settings, store, counts, profiles, bounds), Router(settings.routes)
     references = References(settings.gateway.reference_pairs, settings.gateway.reference_hold)
     shared = settler, early, bounds, incoming, router, profiles, references
-    core = Core(settings, store, lanes, outstanding, *shared, counts, clock, chance)
+    quotas = Quotas(settings, trio.current_time())
+    core = Core(settings, store, lanes, outstanding, *shared, quotas, counts, clock, chance)
     lanes.strand = lambda message: settler.strand(message, core.clock())
     return core
 
@@ -87,6 +92,7 @@ def reconfigure(core: Core, settings: Settings, carriers: Iterable[str]) -> None
     core.settler.reconfigure(settings)
     core.incoming.reconfigure(settings, core.profiles)
     core.bounds.reconfigure(settings.gateway)
+    core.quotas.reconfigure(settings, trio.current_time())
     core.lanes.reconfigure(settings.gateway, carriers)
 
 

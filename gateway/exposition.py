@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from gateway.message import LANES
 from gateway.metrics import OTHERS
+from gateway.quotas import KEYS
 from protocol.constants import status_name
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class _Gathering(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from self._messages()
+        yield from self._quotas()
         yield from self._backlog()
         yield from self._carriers()
         yield from self._binds()
@@ -62,7 +64,9 @@ class _Gathering(Collector):
         counts = self._gateway.core.counts
         yield _counter("messages_accepted", "Messages accepted from clients", counts.accepted)
         yield _counter("messages_repeated", "Submits of an id that was there before", counts.duplicates)
-        yield _counter_by("messages_refused", "Messages refused at the door", "reason", counts.refused)
+        over = sum(self._gateway.core.quotas.refused.values())
+        refused = counts.refused | ({"quota": over} if over else {})
+        yield _counter_by("messages_refused", "Messages refused at the door", "reason", refused)
         yield _counter_by("events", "Events about messages", "type", counts.events)
         yield _counter("receipts_repeated", "Receipts for a part that had its final one", counts.receipts_repeated)
         yield _counter("bad_frames", "Client connections closed for breaking the protocol", counts.bad_frames)
@@ -71,6 +75,23 @@ class _Gathering(Collector):
         )
         yield _counter("task_defects", "Tasks and reloads that a defect of the gateway has ended", counts.task_defects)
         yield _counter("commits", "Commits of the store", self._gateway.store.commits)
+
+    def _quotas(self) -> Iterator[Metric]:
+        quotas, now = self._gateway.core.quotas, self._gateway.core.clock()
+        over = CounterMetricFamily(
+            "denpo_messages_over_limit", "Messages refused as over a limit of their client", labels=["client", "limit"]
+        )
+        for labels, number in quotas.refused.items():
+            over.add_metric(labels, number)
+        used = GaugeMetricFamily(
+            "denpo_quota_used", "Parts accepted in the period that runs", labels=["client", "limit"]
+        )
+        most = GaugeMetricFamily("denpo_quota", "Parts that may be accepted in it", labels=["client", "limit"])
+        for client, allowance in quotas.clients.items():
+            for meter, limit in allowance.used(now):
+                used.add_metric([client, KEYS[meter.kind]], meter.used)
+                most.add_metric([client, KEYS[meter.kind]], limit)
+        yield from (over, used, most)
 
     def _backlog(self) -> Iterator[Metric]:
         gateway = self._gateway

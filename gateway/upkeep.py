@@ -35,6 +35,7 @@ class Upkeep:
         self._core.incoming.repeats.load(await self._core.store.repeats(), now)
         for sender, number, reference in await self._core.store.references(REFERENCES):
             self._core.references.note(sender, number, reference, now)
+        self._core.quotas.load(await self._core.store.spent())
         await self._count()
         await self._core.bounds.look()
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias
 import trio
 
 from gateway.message import Message
+from gateway.quotas import Spent
 
 Place: TypeAlias = tuple[str, str, bytes, bytes, int, int, int, int, int]
 """Of a part of a handset's message: (client, carrier, source, destination, data_coding, bits of the reference,
@@ -25,6 +26,8 @@ class Commit:
     """New messages; after the commit, those that were not there before."""
     duplicates: dict[int, Message] = field(default_factory=dict)
     """After the commit: the message that was there before, by the key of the one that repeats it."""
+    spent: list[Spent] = field(default_factory=list)
+    """What is counted of the new messages, unless they were there before."""
     changed: dict[int, Message] = field(default_factory=dict)
     ids: list[tuple[str, str, int, int]] = field(default_factory=list)
     """(carrier, carrier's message id, key, n)."""
@@ -133,6 +136,9 @@ class Store(Protocol):
 
     async def repeats(self) -> list[tuple[int, bytes]]:
         """The digests of deliveries that may come again, in order of their keys."""
+
+    async def spent(self) -> list[tuple[str, int, int, int]]:
+        """Parts that were accepted for quotas: (client, kind of period, its number, parts), in order of clients."""
 
     async def acknowledged(self, client: str) -> int:
         """The cursor up to which a client has acknowledged its events."""

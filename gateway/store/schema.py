@@ -6,11 +6,11 @@ take the lock back for each row waits for the busy loop each time (measured: 300
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, Final
 
-VERSION: Final = 5
+VERSION: Final = 6
 
 SCHEMA: Final = """
 CREATE TABLE messages (
@@ -70,6 +70,13 @@ CREATE TABLE fragments (
     PRIMARY KEY (client, carrier, source, destination, data_coding, width, reference, total, number)
 ) STRICT;
 CREATE TABLE repeats (key INTEGER PRIMARY KEY, digest BLOB NOT NULL) STRICT;
+CREATE TABLE spent (
+    client TEXT NOT NULL,
+    kind INTEGER NOT NULL,
+    period INTEGER NOT NULL,
+    parts INTEGER NOT NULL,
+    PRIMARY KEY (client, kind)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE leases (
     plan TEXT NOT NULL,
     lane INTEGER NOT NULL,
@@ -203,3 +210,19 @@ def room(connection: sqlite3.Connection, path: str) -> int:
     free = disk.f_bavail * disk.f_frsize
     pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_size"))
     return free + int(pages * size) if free >= LOG_OCTETS else free
+
+
+def clients_told(connection: sqlite3.Connection) -> Iterator[str]:
+    """The clients that have events, by a seek per client rather than a scan of all events."""
+    client: str | None = ""
+    while client is not None:
+        client = connection.execute("SELECT min(client) FROM events WHERE client > ?", (client,)).fetchone()[0]
+        if client is not None:
+            yield client
+
+
+def newest_cursors(connection: sqlite3.Connection, clients: Iterable[str]) -> Iterator[int]:
+    """The cursors of what each client was told last, or has acknowledged last."""
+    for client in clients:
+        yield connection.execute("SELECT max(cursor) FROM events WHERE client = ?", (client,)).fetchone()[0]
+    yield connection.execute("SELECT coalesce(max(acknowledged), 0) FROM cursors").fetchone()[0]

@@ -5,7 +5,7 @@ import fcntl
 import os
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -14,7 +14,7 @@ import trio
 
 from config.settings import OnUnknown
 from gateway.message import LANE_NUMBERS, Message, PartState, State, pack_body, pack_life, recover, unpack, unpack_life
-from gateway.store import Commit, Committed, Place, homes
+from gateway.store import Commit, Committed, Place, homes, spending
 from gateway.store import schema as sql
 
 T = TypeVar("T")
@@ -246,6 +246,10 @@ class SqliteStore:
         """The digests of deliveries that may come again, in order of their keys."""
         return await self._fetch("SELECT key, digest FROM repeats ORDER BY key")
 
+    async def spent(self) -> list[tuple[str, int, int, int]]:
+        """Parts that were accepted for quotas: (client, kind of period, its number, parts), in order of clients."""
+        return await self._fetch(spending.ALL)
+
     async def acknowledged(self, client: str) -> int:
         """The cursor up to which a client has acknowledged its events."""
         rows = await self._fetch("SELECT acknowledged FROM cursors WHERE client = ?", client)
@@ -271,8 +275,8 @@ class SqliteStore:
         self._reader.execute("PRAGMA query_only = ON")
         newest = self._connection.execute("SELECT max(key) FROM messages").fetchone()[0]
         self._last_key = newest or 0
-        clients = list(_clients_told(self._connection))
-        self.newest_cursor = max(_newest_cursors(self._connection, clients))
+        clients = list(sql.clients_told(self._connection))
+        self.newest_cursor = max(sql.newest_cursors(self._connection, clients))
         count = "SELECT count(*) FROM events WHERE client = ?"
         self.unacknowledged = {each: self._connection.execute(count, (each,)).fetchone()[0] for each in clients}
         self._connection.execute("BEGIN IMMEDIATE")
@@ -353,6 +357,7 @@ def _life_row(message: Message) -> tuple[Any, ...]:
 
 def _write_rare(connection: sqlite3.Connection, commit: Commit) -> None:
     homes.write(connection, commit)
+    spending.write(connection, commit)
     sql.KEEP_EARLY.run(connection, commit.early)
     sql.FORGET_EARLY.run(connection, commit.matched)
     sql.FORGET_FRAGMENTS.run(connection, [place for place, kept in commit.fragments.items() if kept is None])
@@ -376,18 +381,3 @@ def _find_duplicates(connection: sqlite3.Connection, added: Sequence[Message]) -
     kept = {(row[1], row[2]): row for row in rows}
     found = ((message.key, kept[message.client, message.id]) for message in added)
     return {key: unpack(row) for key, row in found if row[0] != key}
-
-
-def _clients_told(connection: sqlite3.Connection) -> Iterator[str]:
-    """The clients that have events, by a seek per client rather than a scan of all events."""
-    client: str | None = ""
-    while client is not None:
-        client = connection.execute("SELECT min(client) FROM events WHERE client > ?", (client,)).fetchone()[0]
-        if client is not None:
-            yield client
-
-
-def _newest_cursors(connection: sqlite3.Connection, clients: Iterable[str]) -> Iterator[int]:
-    for client in clients:
-        yield connection.execute("SELECT max(cursor) FROM events WHERE client = ?", (client,)).fetchone()[0]
-    yield connection.execute("SELECT coalesce(max(acknowledged), 0) FROM cursors").fetchone()[0]

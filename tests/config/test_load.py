@@ -86,7 +86,15 @@ def test_the_sample_shows_every_key_and_true_defaults(tmp_path: Path) -> None:
         include={"host", "system_id", "password", "source_ton", "source_npi", "tls", "ca", "cert", "key"}
     )
     assert bind == BindSettings.model_validate(own)
-    for table in (shown, shown.upstream, shown.upstream.tls, shown.clients["bank"], carrier, bind):
+    for table in (
+        shown,
+        shown.upstream,
+        shown.upstream.tls,
+        shown.clients["bank"],
+        shown.clients["bank"].quota,
+        carrier,
+        bind,
+    ):
         assert table is not None
         unseen = {key for key in type(table).model_fields if not re.search(rf"\b{key}\b", text)}
         assert not unseen

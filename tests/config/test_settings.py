@@ -18,6 +18,7 @@ from config.settings import (
     LaneShares,
     OnUnknown,
     ProfileSettings,
+    QuotaSettings,
     RouteSettings,
     Settings,
     UpstreamSettings,
@@ -35,6 +36,7 @@ TABLES: tuple[type[BaseModel], ...] = (
     UpstreamTls,
     WebSettings,
     ClientSettings,
+    QuotaSettings,
     CarrierSettings,
     BindSettings,
     RouteSettings,
@@ -45,6 +47,8 @@ PLACES: dict[type[BaseModel], tuple[str | int, ...]] = {
     GatewaySettings: ("gateway",),
     LaneShares: ("gateway", "lane_shares"),
     UpstreamSettings: ("upstream",),
+    ClientSettings: ("clients", "bank"),
+    QuotaSettings: ("clients", "bank", "quota"),
     CarrierSettings: ("carriers", "alpha"),
     BindSettings: ("carriers", "alpha", "binds", 0),
     ProfileSettings: ("profiles", "example"),
@@ -241,3 +245,9 @@ def test_a_bind_tells_people_where_its_connection_is_made() -> None:
     who = {"system_id": "denpo", "password": "sesame"}
     assert BindSettings.model_validate({**who, "host": "::1"}).place == "[::1]:2775"
     assert BindSettings.model_validate({**who, "outbind": OUTBIND}).place == "outbind at 127.0.0.1:2776"
+
+
+@pytest.mark.parametrize("zone", ["", "Tokyo", "America", "/etc/passwd", "../UTC", "Asia/Tokyo\0", "長" * 999, "asia"])
+def test_a_time_zone_is_one_that_there_is(zone: str) -> None:
+    with pytest.raises(ValidationError, match="must be a time zone by its IANA name"):
+        QuotaSettings(parts_per_day=1, zone=zone)

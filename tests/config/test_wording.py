@@ -71,6 +71,23 @@ PLANTS: list[tuple[Loc, object, str]] = [
         {"secret": {"env": "SECRET"}, "sender": "a", "senders": ["b"]},
         "clients.own.senders: must contain the client's own sender",
     ),
+    (
+        ("clients", "limited"),
+        {
+            "secret": {"env": "SECRET"},
+            "quota": {"parts_per_day": 0, "zone": "Asia/Tokio"},
+            "submit_rate": -1,
+        },
+        "clients.limited.quota.parts_per_day: must be 1..1000000000000, is 0\n"
+        'clients.limited.quota.zone: must be a time zone by its IANA name, like "Asia/Tokyo" '
+        "(did you mean Asia/Tokyo?), is 'Asia/Tokio'\n"
+        "clients.limited.submit_rate: must be 0..100000, is -1",
+    ),
+    (
+        ("clients", "boundless"),
+        {"secret": {"env": "SECRET"}, "quota": {"zone": "UTC"}},
+        "clients.boundless.quota.parts_per_month: is missing; or give parts_per_day, or both",
+    ),
     (("clients", "shop"), {"secret": ""}, "clients.shop.secret: must be 1..1024 characters"),
     (("clients", "a b"), {"secret": {"env": "SECRET"}}, f"clients.'a b': {NAME}, is 'a b'"),
     (("clients", "pay"), {}, "clients.pay.secret: is missing"),

@@ -243,6 +243,10 @@ class FakeStore:
         long = [(each.sender, each.to, each.reference) for each in found if each.reference is not None]
         return long[-limit:]
 
+    async def spent(self) -> list[tuple[str, int, int, int]]:
+        """Nothing is counted here."""
+        raise NotImplementedError
+
     async def repeats(self) -> list[tuple[int, bytes]]:
         """The digests of deliveries that may come again."""
         await self._take_time()

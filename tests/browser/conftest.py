@@ -100,6 +100,12 @@ def open_page(browser: Browser, simulator: Process, excused: list[str]) -> Itera
     assert [error for error in errors if not any(part in error for part in excused)] == []
 
 
+def record(page: Page) -> None:
+    """Begin to record PDUs, and return when the simulator sends them: what passes before that is never shown."""
+    with page.expect_response(lambda response: "pdus=1" in response.url):
+        page.locator("#log-open").click()
+
+
 @pytest.fixture
 def esme(simulator: Process) -> Iterator[Esme]:
     """An ESME that is bound."""

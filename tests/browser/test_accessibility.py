@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Opener
+from tests.browser.conftest import Opener, record
 from tests.browser.esme import Esme
 
 LONG: Final = "ご予約の確認です。変更される場合は、前日までにこの番号へご返信ください🙏 " * 3
@@ -64,7 +64,7 @@ FAINT: Final = """() => {
 def open_everything(open_page: Opener, esme: Esme, number: str, **context: Any) -> Page:  # noqa: ANN401  # Playwright's
     """Open the page with something in each place, and everything that can be unfolded unfolded."""
     page = open_page(number, **context)
-    page.locator("#log-open").click()
+    record(page)
     page.locator("#show-parts").click()
     esme.submit(number, LONG)
     esme.send(number, [b"x"], data_coding=0, esm_class=0)

@@ -10,7 +10,7 @@ from smpplib import consts
 from smpplib.exceptions import ConnectionError as Disconnected
 from smpplib.exceptions import PDUError
 
-from tests.browser.conftest import SIMULATOR, Opener
+from tests.browser.conftest import SIMULATOR, Opener, record
 from tests.browser.esme import SENDER, Esme, connected
 from tests.end_to_end.processes import Process, started
 
@@ -300,12 +300,6 @@ def test_the_pdu_log_can_be_held_still(open_page: Opener, esme: Esme) -> None:
     expect(page.locator("#pdus > li")).to_have_count(0)
     pause.click()
     expect(page.locator("#pdus > li").first).to_contain_text("submit_sm")
-
-
-def record(page: Page) -> None:
-    """Begin to record, and return when the simulator sends PDUs."""
-    with page.expect_response(lambda response: "pdus=1" in response.url):
-        page.get_by_role("button", name="Record").click()
 
 
 def test_a_lost_connection_is_said_and_found_again(open_page: Opener, excused: list[str]) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import SIMULATOR, Opener
+from tests.browser.conftest import SIMULATOR, Opener, record
 from tests.browser.esme import SENDER, Esme, connected
 from tests.end_to_end.processes import Process, started
 
@@ -59,7 +59,7 @@ def save(octets: bytes, name: str) -> None:
 def test_the_conversation_with_its_parts(open_page: Opener, esme: Esme) -> None:
     page = open_page(NUMBER, viewport={"width": 1280, "height": 860})
     page.locator("#show-parts").click()
-    page.locator("#log-open").click()
+    record(page)
     expect(page.locator("#log-count")).to_have_text("0 of 0 PDUs")
     expect(page.locator(".message")).to_have_count(2)
     expect(page.locator("#sessions .card")).to_have_count(1)

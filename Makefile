@@ -50,7 +50,7 @@ COVERED := $(filter-out protocol/__init__.py protocol/link.py,$(wildcard protoco
 
 cover-%:
 	@name=$(subst _,,$*); log=.coverage-$$name.log; export COVERAGE_FILE=.coverage.$$name; \
-	if $(BIN)/coverage run -m pytest -q -p no:cacheprovider tests/protocol/test_$$name*.py >$$log \
+	if $(BIN)/coverage run -m pytest -q -p no:cacheprovider --hypothesis-profile=lines tests/protocol/test_$$name*.py >$$log \
 		&& $(BIN)/coverage report --include=protocol/$*.py --fail-under=100 --show-missing >$$log; \
 	then rm -f $$log $$COVERAGE_FILE; else cat $$log; exit 1; fi
 

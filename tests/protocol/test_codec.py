@@ -87,6 +87,9 @@ def test_the_quick_encoders_equal_the_table(pdu: Pdu) -> None:
 
 
 @given(st.binary(max_size=66) | st.text("0123456789abcdef-", max_size=66).map(str.encode), SEQUENCES)
+@example(b"x" * 64, 1)
+@example(b"x" * 65, 1)
+@example(b"1\x002", 1)
 def test_the_answer_to_a_submit_sm_that_was_taken_equals_the_one_encoded(message_id: bytes, sequence: int) -> None:
     assert outcome(encode_taken, message_id, sequence) == outcome(encode, SubmitSmResp(message_id), sequence)
 

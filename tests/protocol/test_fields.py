@@ -1,5 +1,7 @@
 """The kinds of field: what they carry, and what they say when they cannot."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,6 +47,21 @@ def test_what_is_put_is_taken_wherever_it_stands(data: st.DataObject, kind: Kind
     octets = kind.put(value, "field")
     end = len(before) + len(octets)
     assert kind.take(before + octets + after, len(before), end) == (value, end)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "octets"),
+    [
+        (U8, 7, b"\x07"),
+        (U32, 7, b"\0\0\0\x07"),
+        (COctetString(6), b"hi", b"hi\0"),
+        (SHORT_MESSAGE, b"hi", b"\x02hi"),
+        (TLVS, ((0x0424, b"hi"), (0x0427, b"\x02")), b"\x04\x24\0\x02hi\x04\x27\0\x01\x02"),
+    ],
+)
+def test_octets_typed_by_hand_are_what_is_put_and_taken(kind: Kind, value: Any, octets: bytes) -> None:  # noqa: ANN401
+    assert kind.put(value, "field") == octets
+    assert kind.take(octets, 0, len(octets)) == (value, len(octets))
 
 
 @given(values(TLVS), st.binary(max_size=9), st.binary(max_size=9))

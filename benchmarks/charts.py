@@ -18,7 +18,7 @@ _BAR: Final = 20
 _FOOT: Final = 20
 _NOTE: Final = 22
 """More below the bars for a line that says how it was measured."""
-_GLYPH: Final = 7.6
+_GLYPH: Final = 8.0
 """Pixels that a character of a label takes at most, at 14 pixels of height."""
 
 _STYLE: Final = """\

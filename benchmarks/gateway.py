@@ -38,6 +38,8 @@ class Plan:
     window: int = 100
     text: str = texts.SHORT
     simulator: bool = False
+    latency: float = 0.0
+    """Seconds until the SMSC answers a submit_sm; our own answers at once."""
 
     def frames(self) -> list[bytes]:
         """All submits, packed."""
@@ -78,7 +80,7 @@ def _smsc(plan: Plan, place: Rig) -> Iterator[tuple[str, Process]]:
         with place.simulator() as simulator:
             yield simulator.ready["smpp"].rpartition(":")[2], simulator
     else:
-        with running_smsc() as smsc:
+        with running_smsc(plan.latency) as smsc:
             yield str(smsc.port), smsc
 
 

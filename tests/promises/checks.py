@@ -29,7 +29,8 @@ def loses_nothing(record: Record) -> None:
         assert told, f"message {n} was accepted, and nothing was ever told of it"
         entries = _entries(record, n)
         if told[-1]["type"] in _AFTER_SENDING:
-            assert _whole(entries), f"message {n} is {told[-1]['type']}, and the carrier never had all of it"
+            there = [entry for entry in entries if entry.carrier == told[-1]["carrier"]]
+            assert _whole(there), f"message {n} is {told[-1]['type']}, and the carrier never had all of it"
         if not told[-1]["final"]:
             _check_open_end(record, n, told[-1]["type"], entries)
 
@@ -73,17 +74,17 @@ def flags_nothing_else(record: Record) -> None:
 def keeps_the_window(record: Record) -> None:
     """Never more requests are unanswered on a connection than its window has."""
     for entry in record.ledger.entries:
-        window = record.story.windows[entry.bind]
+        window = record.story.window(entry.carrier, entry.bind)
         assert entry.waiting <= window, f"{entry.waiting} requests unanswered with a window of {window}"
 
 
 def keeps_the_rate(record: Record) -> None:
     """No second has more parts than the account's rate and its burst."""
     rate = record.story.rate
-    by_life = defaultdict[int, list[float]](list)
+    by_account = defaultdict[tuple[str, int], list[float]](list)
     for entry in record.ledger.entries:
-        by_life[entry.life].append(entry.at)
-    for times in by_life.values():
+        by_account[entry.carrier, entry.life].append(entry.at)
+    for times in by_account.values():
         for n, begun in enumerate(times):
             within = sum(1 for at in times[n:] if at <= begun + 1.0 - SLACK)
             assert not rate or within <= rate + BURST, f"{within} parts in a second with a rate of {rate} and {BURST}"
@@ -102,6 +103,25 @@ def keeps_parts_together(record: Record) -> None:
             follows = place > 0 and line[place - 1] is earlier and later.part > earlier.part
             begun = record.story.wanted[n].at
             assert follows or _befell(record, entries, begun, later), f"{earlier} and {later} are apart for no reason"
+
+
+def keeps_to_one_carrier(record: Record) -> None:
+    """Nothing of a message goes to a second carrier once the first has, or may have, a part of it.
+
+    The first may say that the number is another's. And a crash may leave no trace of where a message went that may be
+    repeated: then it goes whole to whichever is up.
+    """
+    for n, wanted in enumerate(record.story.wanted):
+        entries = _entries(record, n)
+        for earlier, later in pairwise(entries):
+            crashed = wanted.on_unknown == "resend" and any(earlier.at <= at <= later.at for at in record.deaths)
+            if earlier.carrier != later.carrier and not crashed:
+                there = [each for each in entries if each.carrier == earlier.carrier and each.at <= later.at]
+                newest = {each.part: each for each in there}.values()
+                given_up = all(not each.taken and each.answered <= later.at for each in newest)
+                if any(each.taken for each in there):
+                    given_up &= any(each.deed == "elsewhere" for each in newest)
+                assert given_up, f"{later}, though another carrier has, or may have, {there}"
 
 
 def keeps_the_reference(record: Record) -> None:
@@ -181,6 +201,7 @@ PROMISES: Final[tuple[Callable[[Record], None], ...]] = (
     keeps_the_window,
     keeps_the_rate,
     keeps_parts_together,
+    keeps_to_one_carrier,
     keeps_the_reference,
     tells_each_end_once,
     credits_the_right_message,
@@ -223,7 +244,7 @@ def _excused(record: Record, n: int) -> bool:
     entries = _entries(record, n)
     late = any(min(entry.answered, inf) - entry.at >= RESPONSE_TIMEOUT - SLACK for entry in entries)
     ends = [end for end in record.ledger.ends if end < inf]
-    return late or bool(record.deaths) or bool(ends[: -len(record.story.windows)]) or bool(record.story.faults)
+    return late or bool(record.deaths) or bool(ends[: -record.story.lines]) or bool(record.story.faults)
 
 
 def _befell(record: Record, entries: list[Entry], begun: float, later: Entry) -> bool:
@@ -243,6 +264,7 @@ def summarise(record: Record) -> dict[str, Any]:
         "parts taken": sum(times.values()),
         "parts refused": sum(not entry.taken for entry in record.ledger.entries),
         "parts taken again": sum(count - 1 for count in times.values()),
+        "parts over beta": sum(entry.carrier == "beta" for entry in record.ledger.entries),
         "connections": len(record.ledger.ends),
         "crashes": len(record.deaths),
         **kinds,

@@ -21,7 +21,7 @@ from tests.gateway.builders import House, in_virtual_time, now, settings
 from tests.gateway.store.disk import crash
 from tests.promises.bank import Bank
 from tests.promises.smsc import Ledger, Smsc
-from tests.promises.stories import GRACE, RESPONSE_TIMEOUT, Death, Story
+from tests.promises.stories import ELSEWHERE, GRACE, RESPONSE_TIMEOUT, Death, Story
 from tests.promises.wires import Crash, Disk, Fuse
 
 if TYPE_CHECKING:
@@ -180,38 +180,48 @@ def _let_go(store: SqliteStore) -> None:
 
 @cache
 def _tree(story: tuple[Any, ...]) -> Settings:
-    windows, rate, piece, memory, apart = story
-    types = ["transmitter", "receiver"] if apart else ["transceiver"] * len(windows)
-    windows = (windows[0], 1) if apart else windows
-    account = {"system_id": "denpo", "password": {"env": "PASSWORD"}}
+    windows, beta, rate, piece, memory, apart = story
+    binds = [(window, "transceiver") for window in windows]
+    if apart:
+        binds = [(windows[0], "transmitter"), (1, "receiver")]
     changes: dict[str, object] = {
         "profiles.small": {"part_units": piece, "max_parts": MAX_PARTS},
-        "carriers.alpha": {
-            "profile": "small",
-            "parts_per_second": rate,
-            "burst": BURST,
-            "response_timeout": RESPONSE_TIMEOUT,
-            "unknown_grace": GRACE,
-            "bind_timeout": 2.0,
-            "enquire_link_interval": 4.0,
-            "enquire_link_timeout": 1.0,
-            "reconnect_min": 0.5,
-            "reconnect_max": 2.0,
-            "already_bound_wait": 1.5,
-            "max_attempts": 4,
-            "retry_min": 0.5,
-            "retry_max": 2.0,
-            "binds": [
-                {"host": f"{n}.smsc.invalid", "type": types[n], "window": window, **account}
-                for n, window in enumerate(windows)
-            ],
-        },
+        "carriers.alpha": _carrier("alpha", rate, binds),
         "gateway.lane_window": memory,
         "gateway.outstanding": memory,
     }
+    if beta:
+        changes["carriers.beta"] = _carrier("beta", rate, [(beta, "transceiver")])
+        changes["routes"] = [{"carriers": ["alpha", "beta"]}]
     with TemporaryDirectory() as folder:
         return settings(Path(folder), changes)
 
 
+def _carrier(name: str, rate: float, binds: list[tuple[int, str]]) -> dict[str, object]:
+    """A carrier's table. Args: binds: their windows and types."""
+    account = {"system_id": "denpo", "password": {"env": "PASSWORD"}}
+    return {
+        "profile": "small",
+        "parts_per_second": rate,
+        "burst": BURST,
+        "response_timeout": RESPONSE_TIMEOUT,
+        "unknown_grace": GRACE,
+        "bind_timeout": 2.0,
+        "enquire_link_interval": 4.0,
+        "enquire_link_timeout": 1.0,
+        "reconnect_min": 0.5,
+        "reconnect_max": 2.0,
+        "already_bound_wait": 1.5,
+        "max_attempts": 4,
+        "retry_min": 0.5,
+        "retry_max": 2.0,
+        "statuses": {f"{ELSEWHERE:#x}": "elsewhere"},
+        "binds": [
+            {"host": f"{n}.{name}.invalid", "type": kind, "window": window, **account}
+            for n, (window, kind) in enumerate(binds)
+        ],
+    }
+
+
 def _settings(story: Story) -> Settings:
-    return _tree((story.windows, story.rate, story.piece, story.memory, story.apart))
+    return _tree((story.windows, story.beta, story.rate, story.piece, story.memory, story.apart))

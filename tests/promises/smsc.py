@@ -1,4 +1,4 @@
-"""An SMSC that does to each part what the story says; by its ledger the promises are judged.
+"""SMSCs that do to each part what the story says; by their ledger the promises are judged.
 
 It outlives the gateway. A receipt that was not answered with 0 is sent again, as SMSCs do, over whatever is bound.
 """
@@ -42,9 +42,12 @@ REPEAT: Final = 1.0
 """Seconds until a receipt comes once more, that was answered well."""
 REDELIVERY: Final = 3.0
 """Seconds a receipt waits for its answer before it is sent again."""
-_DELAYS: Final = {"slow": 0.5, "slower": 1.2, "late": RESPONSE_TIMEOUT + 1.0}
+_LATE: Final = RESPONSE_TIMEOUT + 1.0
+_DELAYS: Final = {"slow": 0.5, "slower": 1.2, "late": _LATE, "late double other": _LATE}
 _STATES: Final = {"failed": b"UNDELIV", "failed twice": b"UNDELIV", "expired": b"EXPIRED"}
 _IDS: Final = 0x33E95179
+_OTHER: Final = 123456
+"""Never of a part."""
 _REUSED: Final = 3
 _BINDS: Final[dict[type[Pdu], BindType]] = {
     BindTransceiver: BindType.TRANSCEIVER,
@@ -81,6 +84,7 @@ class Entry:
     """Whether the gateway has answered the receipt with 0."""
     answered: float = inf
     """When the answer was written."""
+    carrier: str = "alpha"
 
 
 @dataclass
@@ -97,7 +101,7 @@ class Ledger:
 
 
 class Smsc:
-    """Serves every connection. `owed`: receipts that the gateway has not answered yet."""
+    """Serves every connection, of all carriers. `owed`: receipts that the gateway has not answered yet."""
 
     def __init__(self, nursery: trio.Nursery, story: Story) -> None:
         self.ledger = Ledger()
@@ -110,17 +114,17 @@ class Smsc:
         self._faults, self._statuses = iter(story.faults), iter(story.binds)
         self.answers: Iterator[str] = iter(story.answers)
         self._receipts = iter(story.receipts)
-        self._free = [(b"%d" % n, "") for n in range(1, _REUSED + 1)]
+        self._free = {carrier: [(b"%d" % n, "") for n in range(1, _REUSED + 1)] for carrier in ("alpha", "beta")}
         """Ids to give again, and to which number they were given last: never to the same one, as it may be a part."""
 
     async def connect(self, host: str, _port: int, _tls: object = None) -> trio.abc.Stream:
-        """Stand in for `protocol.link.connect`; the host's name begins with the bind's number."""
+        """Stand in for `protocol.link.connect`; the host's name begins with the bind's number and its carrier."""
         await trio.lowlevel.checkpoint()
         status = next(self._statuses, 0)
         if status == UNREACHABLE:
             raise OSError(111, "Connection refused")
         theirs, ours = trio.testing.memory_stream_pair()
-        line = Line(self, len(self.lines), int(host.partition(".")[0]), status, theirs)
+        line = Line(self, len(self.lines), host, status, theirs)
         self.lines.append(line)
         self.ledger.ends.append(inf)
         self._nursery.start_soon(line.run)
@@ -140,14 +144,15 @@ class Smsc:
         if entry.deed in REFUSALS:
             status = REFUSALS[entry.deed]
             refusal = GenericNack() if entry.deed == "nack" else SubmitSmResp()
-            return self.later(line, _DELAYS["late"] if "late" in entry.deed else MOMENT, entry, refusal, status)
+            return self.later(line, _LATE if "late" in entry.deed else MOMENT, entry, refusal, status)
         entry.taken, entry.id = True, self._number(entry)
         if entry.deed == "cut":
             self._nursery.start_soon(line.cut)
         elif entry.deed != "silent":
-            for n in range(2 if entry.deed == "double" else 1):
+            other = b"%d" % _OTHER if "other" in entry.deed else entry.id
+            for n, id_ in enumerate((entry.id, other) if "double" in entry.deed else (entry.id,)):
                 delay = _DELAYS.get(entry.deed, MOMENT) + n * MOMENT
-                self.later(line, delay, entry, SubmitSmResp(entry.id))
+                self.later(line, delay, entry, SubmitSmResp(id_))
         return None
 
     def promise(self, entry: Entry, pdu: SubmitSm) -> None:
@@ -161,10 +166,11 @@ class Smsc:
             self._nursery.start_soon(self._deliver, entry, how)
 
     def _number(self, entry: Entry) -> bytes:
-        n = _IDS + 7 * len(self.ledger.entries)
-        again = [place for place, (_, number) in enumerate(self._free) if number != entry.number]
+        n = _IDS + 7 * sum(each.carrier == entry.carrier for each in self.ledger.entries)  # the other has the same ones
+        free = self._free[entry.carrier]
+        again = [place for place, (_, number) in enumerate(free) if number != entry.number]
         if self._story.ids == "reused" and again:
-            return self._free.pop(again[0])[0]
+            return free.pop(again[0])[0]
         return {"decimal": b"%X", "upper": b"%x"}.get(self._story.ids, b"%d") % n
 
     def _spell(self, id_: bytes) -> bytes:
@@ -180,7 +186,7 @@ class Smsc:
             await trio.sleep(0.4)
         entry.told = True
         if len(entry.id) == 1:
-            self._free.append((entry.id, entry.number))
+            self._free[entry.carrier].append((entry.id, entry.number))
         if how in ("double", "failed twice"):  # when another message may be called so
             await trio.sleep(REPEAT)
             await self._send(entry, how, entry.state)
@@ -188,7 +194,7 @@ class Smsc:
 
     async def _send(self, entry: Entry, how: str, state: bytes) -> bool:
         """Send a receipt once; whether it was answered with 0."""
-        lines = [line for line in self.lines if line.hears]
+        lines = [line for line in self.lines if line.hears and line.carrier == entry.carrier]
         lines.sort(key=lambda line: (line.bind == entry.bind) == (how == "other"))
         if not lines:
             return False
@@ -205,9 +211,10 @@ class Smsc:
 class Line:
     """One connection."""
 
-    def __init__(self, smsc: Smsc, number: int, bind: int, status: int, stream: trio.abc.Stream) -> None:
+    def __init__(self, smsc: Smsc, number: int, host: str, status: int, stream: trio.abc.Stream) -> None:
         self.session = Session(Role.SMSC, LIMITS, trio.current_time())
-        self.bind = bind
+        bind, self.carrier, _ = host.split(".")
+        self.bind = int(bind)
         self._link = Link(stream, self.session, write_timeout=30.0)
         self._smsc = smsc
         self._number = number
@@ -297,6 +304,7 @@ class Line:
             len(owed) + 1,
             doubled,
             deed,
+            carrier=self.carrier,
         )
         self._waiting[sequence] = entry
         return entry

@@ -18,7 +18,9 @@ SHORT: Final = "短い"
 LONG: Final = "電" * 71
 """One unit too long for a single short message."""
 
-REFUSALS: Final = {
+ELSEWHERE: Final = 0x400
+"""What both carriers mean by it: the number is another's."""
+REFUSALS: Final[dict[str, int]] = {
     "throttle": Status.RTHROTTLED,
     "full": Status.RMSGQFUL,
     "fail": Status.RSYSERR,
@@ -27,10 +29,11 @@ REFUSALS: Final = {
     "nack": Status.RSYSERR,
     "late reject": Status.RINVDSTADR,
     "late throttle": Status.RTHROTTLED,
+    "elsewhere": ELSEWHERE,
 }
 """What the SMSC does with a part that it does not take."""
-ANSWERS: Final = ("accept", "slow", "slower", "late", "silent", "double", "cut")
-"""What it does with one that it takes: silent and cut are lost answers."""
+ANSWERS: Final = ("accept", "slow", "slower", "late", "silent", "double", "double other", "late double other", "cut")
+"""What it does with one that it takes: silent and cut are lost answers, other: the second one has another id."""
 RECEIPTS: Final = (
     "ok",
     "early",
@@ -94,7 +97,9 @@ class Story:
 
     wanted: tuple[Wanted, ...] = (Wanted(),)
     windows: tuple[int, ...] = (2,)
-    """Of each bind."""
+    """Of each bind of the carrier alpha."""
+    beta: int = 0
+    """Of the one bind of beta, which is next in the plan; 0: there is no such carrier."""
     rate: float = 0.0
     """Parts a second; 0: no limit."""
     piece: int = 36
@@ -119,6 +124,20 @@ class Story:
     """Seconds that a commit takes."""
     lazy: bool = False
     """Whether the client acknowledges only now and then, and what it got no result for is not submitted again."""
+
+    @property
+    def sending(self) -> int:
+        """Binds of alpha that may submit."""
+        return 1 if self.apart else len(self.windows)
+
+    @property
+    def lines(self) -> int:
+        """Binds of all carriers."""
+        return self.sending + self.apart + bool(self.beta)
+
+    def window(self, carrier: str, bind: int) -> int:
+        """Of a bind that may submit."""
+        return self.windows[bind] if carrier == "alpha" else self.beta
 
 
 def _lists(values: st.SearchStrategy[object], most: int) -> st.SearchStrategy[tuple[object, ...]]:
@@ -157,11 +176,13 @@ DEATHS: Final = _lists(
 )
 WINDOWS: Final = st.lists(st.integers(1, 4), min_size=1, max_size=2).map(tuple)
 PIECES: Final = st.sampled_from((36, 24))
+BETA: Final = st.sampled_from((0, 1, 2))
 IDS: Final = st.sampled_from(("same", "decimal", "upper", "reused"))
 ANYTHING: Final = st.builds(
     Story,
     wanted=st.lists(WANTED, min_size=1, max_size=5).map(tuple),
     windows=WINDOWS,
+    beta=BETA,
     rate=st.sampled_from((0.0, 0.0, 2.0, 7.0)),
     piece=PIECES,
     answers=ANY_ANSWERS,

@@ -18,7 +18,7 @@ STORIES = st.builds(
 )
 
 
-@runs(80)
+@runs(60)
 @given(STORIES)
 def test_whatever_the_smsc_answers_every_promise_is_kept(story: Story) -> None:
     keeps_all(tell(story))

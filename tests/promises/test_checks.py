@@ -26,7 +26,8 @@ def entry(at: float = 1.0, **more: object) -> Entry:
 
 def event(kind: str = "delivered", at: float = 2.0, **more: object) -> dict[str, Any]:
     """An event of message 0."""
-    return {"type": kind, "id": "0", "at": EPOCH + at, "final": kind not in ("submitted", "unknown"), **more}
+    final = kind not in ("submitted", "unknown")
+    return {"type": kind, "id": "0", "at": EPOCH + at, "carrier": "alpha", "final": final, **more}
 
 
 def record(entries: list[Entry], events: list[dict[str, Any]], **story: object) -> Record:
@@ -56,6 +57,10 @@ BROKEN: dict[str, tuple[str, Record]] = {
     "nothing was told": ("loses_nothing", record([], [])),
     "told to be delivered, and never sent": ("loses_nothing", record([], [event()])),
     "a part is missing": ("loses_nothing", record(parts()[:1], SUBMITTED)),
+    "submitted, and each carrier has a half": (
+        "loses_nothing",
+        record(parts(carrier="beta"), [event("submitted", 1.0, carrier="beta"), event(carrier="beta")]),
+    ),
     "all receipts came, and no end": ("loses_nothing", record([entry()], SUBMITTED[:1])),
     "unknown, and not sent again": ("loses_nothing", record([entry()], [event("unknown")], faults=CUT)),
     "taken twice": ("sends_reported_once", record(two(), SUBMITTED, wanted=REPORT, faults=CUT)),
@@ -69,6 +74,11 @@ BROKEN: dict[str, tuple[str, Record]] = {
     "something between the parts": (
         "keeps_parts_together",
         record([parts()[0], entry(number="819012345671"), parts()[1]], SUBMITTED),
+    ),
+    "a part at another carrier": ("keeps_to_one_carrier", record(parts(carrier="beta"), SUBMITTED)),
+    "another carrier, and the first may have it": (
+        "keeps_to_one_carrier",
+        record([entry(taken=False, answered=inf), entry(1.5, carrier="beta")], SUBMITTED),
     ),
     "two references": ("keeps_the_reference", record(parts(reference=6), SUBMITTED)),
     "two references in two lives": (

@@ -46,7 +46,7 @@ def test_what_may_have_been_sent_before_a_crash_is_never_told_to_have_expired() 
     assert [[event["type"] for event in record.bank.told(n)] for n in range(2)] == [["unknown"], ["unknown"]]
 
 
-@runs(100)
+@runs(70)
 @given(
     st.builds(
         Story,

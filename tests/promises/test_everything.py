@@ -8,7 +8,7 @@ from tests.promises.runs import runs
 from tests.promises.stories import ANYTHING, Story
 
 
-@runs(100)
+@runs(70)
 @given(ANYTHING)
 def test_whatever_happens_every_promise_is_kept(story: Story) -> None:
     keeps_all(tell(story))

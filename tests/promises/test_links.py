@@ -37,7 +37,7 @@ def test_a_connection_cut_at_any_octet_breaks_no_promise(direction: str, first: 
     assert cuts(record) >= CUTS, "not every cut was reached"
 
 
-@runs(70)
+@runs(60)
 @given(
     st.builds(
         Story,

@@ -4,7 +4,6 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from operator import methodcaller
 from typing import Final, NamedTuple
 
 from protocol.constants import EsmClass, IdForm, MessageState, Tag
@@ -56,11 +55,14 @@ _FIELD: Final = re.compile(
 )  # the message's own text may hold any of these words, so nothing after "text:" counts
 
 _PLAIN: Final = re.compile(
-    rb"id:([0-9A-Za-z-]{1,64}) sub:[0-9]{1,3} dlvrd:[0-9]{1,3} submit date:([0-9]{1,14}) done date:([0-9]{1,14})"
-    rb" stat:([A-Z]{1,8}) err:([0-9A-Za-z]{1,8}) [Tt]ext:"
-)  # nearly every receipt is spelled like this, to the letter: 1.6 us instead of 2.7
-_PLAIN_KEYS: Final = ("id", "submit", "done", "stat", "err")
-_ASCII: Final = methodcaller("decode", "ascii")
+    r"id:([0-9A-Za-z-]{1,64}) sub:[0-9]{1,3} dlvrd:[0-9]{1,3} submit date:([0-9]{1,14}) done date:([0-9]{1,14})"
+    r" stat:([A-Z]{1,8}) err:([0-9A-Za-z]{1,8}) [Tt]ext:"
+)  # nearly every receipt is spelled like this, to the letter, and has no header: a third of the time
+_TYPE: Final = int(EsmClass.TYPE_MASK)  # plain numbers: a member of an enum costs 0.1 us each time it is named
+_RECEIPT: Final = int(EsmClass.RECEIPT)
+_UDHI: Final = int(EsmClass.UDHI)
+_ID: Final = int(Tag.RECEIPTED_MESSAGE_ID)
+_STATE: Final = int(Tag.MESSAGE_STATE)
 
 _OPENING: Final = re.compile(
     r"id: ?[^\s\0]{1,64}(?:\s(?:(?:sub|dlvrd): ?[0-9]{1,3}|(?:submit|done)[ _]?date: ?[0-9]{1,14}|stat: ?[A-Z]{2,16}"
@@ -120,7 +122,7 @@ class Candidate(NamedTuple):
 
 def is_receipt(esm_class: int) -> bool:
     """Tell whether a deliver_sm is an SMSC delivery receipt (5.2.12)."""
-    return esm_class & EsmClass.TYPE_MASK == EsmClass.RECEIPT
+    return esm_class & _TYPE == _RECEIPT
 
 
 def is_intermediate(esm_class: int) -> bool:
@@ -155,8 +157,32 @@ def parse(
     Args: final_states: FINAL_STATES, and those more that this carrier sends last.
     Returns: None when there is no id, so nobody could say which message it speaks of.
     """
+    plain = None if esm_class & _UDHI else _PLAIN.match(short_message.decode("latin-1"))
+    if plain is None:
+        return _parse_any(short_message, esm_class, tlvs, final_states)
+    message_id, submit_date, done_date, name, error = plain.groups()
+    state = _STATES.get(name)
+    if tlvs and not _repeat(tlvs, message_id, state):
+        return _parse_any(short_message, esm_class, tlvs, final_states)
+    return Receipt(message_id, state, state in final_states, name, error, submit_date, done_date)
+
+
+def _repeat(tlvs: Iterable[tuple[int, bytes]], message_id: str, state: int | None) -> bool:
+    """Whether TLVs say nothing but what the text says."""
+    for tag, value in tlvs:
+        if tag == _STATE:
+            if len(value) != 1 or value[0] != state:
+                return False
+        elif tag != _ID or value != message_id.encode("ascii") + b"\0":
+            return False
+    return True
+
+
+def _parse_any(
+    short_message: bytes, esm_class: int, tlvs: Iterable[tuple[int, bytes]], final_states: Container[int]
+) -> Receipt | None:
     values = dict(tlvs)
-    fields = _read_fields(short_message or values.get(Tag.MESSAGE_PAYLOAD, b""), esm_class)
+    fields = _scan_fields(short_message or values.get(Tag.MESSAGE_PAYLOAD, b""), esm_class)
     message_id = _read_c_octets(values.get(Tag.RECEIPTED_MESSAGE_ID, b"")) or fields.get("id")
     if not message_id:
         return None
@@ -257,15 +283,8 @@ def _read_c_octets(value: bytes) -> str:
     return value.split(b"\0", 1)[0].decode("latin-1").strip()
 
 
-def _read_fields(octets: bytes, esm_class: int) -> Mapping[str, str]:
-    """Read the fields of a receipt's text by the first word of their key in small letters; the first of each counts."""
-    plain = None if esm_class & EsmClass.UDHI else _PLAIN.match(octets)
-    if plain is None:
-        return _scan_fields(octets, esm_class)
-    return dict(zip(_PLAIN_KEYS, map(_ASCII, plain.groups()), strict=True))
-
-
 def _scan_fields(octets: bytes, esm_class: int) -> Mapping[str, str]:
+    """Read the fields of a receipt's text by the first word of their key in small letters; the first of each counts."""
     concat, body = split_udh(octets, esm_class | EsmClass.UDHI)
     if concat is None and not esm_class & EsmClass.UDHI:  # some leave a part's header there without the bit
         body = octets

@@ -349,6 +349,9 @@ def test_the_type_of_a_delivery_is_four_bits_of_esm_class(esm_class: int, receip
     assert (is_receipt(esm_class), is_intermediate(esm_class)) == (receipt, intermediate)
 
 
+SAID = {"id": "7", "sub": "1", "submit": "1", "done": "1", "stat": "DELIVRD", "err": "0", "text": "text:"}
+
+
 @given(
     st.fixed_dictionaries(
         {
@@ -362,9 +365,23 @@ def test_the_type_of_a_delivery_is_four_bits_of_esm_class(esm_class: int, receip
         }
     ),
     st.sampled_from([0x04, 0x44]),
+    st.lists(
+        st.tuples(
+            st.sampled_from([Tag.RECEIPTED_MESSAGE_ID, Tag.MESSAGE_STATE, Tag.NETWORK_ERROR_CODE]),
+            st.sampled_from([b"7\0", b"7", b"", b"8\0", b"\x02", b"\x05", b"\0", b"\x02\x02"]),
+        ),
+        max_size=3,
+    ),
 )
-@example({"id": "7", "sub": "1", "submit": "1", "done": "1", "stat": "DELIVRD", "err": "0", "text": "text:"}, 0x04)
-def test_the_quick_way_of_reading_a_receipt_reads_what_the_long_way_does(said: dict[str, str], esm_class: int) -> None:
+@example(SAID, 0x04, [])
+@example(SAID, 0x04, [(Tag.RECEIPTED_MESSAGE_ID, b"7\0"), (Tag.MESSAGE_STATE, b"\x02")])
+@example(SAID, 0x04, [(Tag.RECEIPTED_MESSAGE_ID, b"8\0"), (Tag.MESSAGE_STATE, b"\x02")])
+@example(SAID, 0x04, [(Tag.RECEIPTED_MESSAGE_ID, b"7\0"), (Tag.MESSAGE_STATE, b"\x05")])
+@example({**SAID, "stat": "VENDOR"}, 0x04, [(Tag.MESSAGE_STATE, b"\0")])
+def test_the_quick_way_of_reading_a_receipt_reads_what_the_long_way_does(
+    said: dict[str, str], esm_class: int, tlvs: list[tuple[int, bytes]]
+) -> None:
     head = "id:{id} sub:{sub} dlvrd:001 submit date:{submit} done date:{done} stat:{stat} err:{err} {text}"
     octets = head.format(**said).encode("ascii")
-    assert dict(receipt._read_fields(octets, esm_class)) == dict(receipt._scan_fields(octets, esm_class))
+    final = receipt.FINAL_STATES
+    assert receipt.parse(octets, esm_class, tlvs) == receipt._parse_any(octets, esm_class, tlvs, final)

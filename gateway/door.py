@@ -56,10 +56,7 @@ class Door:
 
     def publish(self, commit: "Commit") -> None:
         """Hand the events of a commit to their clients' feeds."""
-        by_client: dict[str, list[tuple[int, bytes]]] = {}
-        for client, cursor, packed in commit.events:
-            by_client.setdefault(client, []).append((cursor, packed))
-        for client, events in by_client.items():
+        for client, events in commit.events.items():
             if client in self.feeds:
                 self.feeds[client].publish(events)
 

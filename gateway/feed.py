@@ -4,8 +4,6 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from protocol.upstream import pack
-
 if TYPE_CHECKING:
     from gateway.store import Store
 
@@ -103,7 +101,7 @@ def _fit(entries: list[bytes]) -> list[bytes]:
 
 
 def _entry(cursor: int, packed: bytes) -> bytes:
-    return b"\x92" + pack(cursor) + packed  # [cursor, event]
+    return b"\x92\xcf%b%b" % (cursor.to_bytes(8, "big"), packed)  # [cursor, event], the cursor as a uint 64
 
 
 def _frame(entries: list[bytes]) -> bytes:

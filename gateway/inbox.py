@@ -32,8 +32,8 @@ class Inbox:
     def __init__(self, carrier: "Carrier", answered: Callable[[], None]) -> None:
         self.carrier = carrier
         self._answered = answered
-        self._deliveries: list[tuple[DeliverSm, int, type[Pdu]]] = []
-        """Read and not yet kept, with their sequence numbers."""
+        self._deliveries: list[Requested] = []
+        """Read and not yet kept."""
         self._keeping = 0
         """Deliveries that are being kept."""
         self._written: deque[tuple[float, list[DeliverSm]]] = deque()
@@ -47,7 +47,7 @@ class Inbox:
 
     def add(self, event: Requested) -> None:
         """Note what the SMSC hands over; `wait_room` follows."""
-        self._deliveries.append((_delivery(event.pdu), event.sequence_number, RESPONSES[event.pdu.id]))
+        self._deliveries.append(event)
 
     async def wait_room(self) -> None:
         """Have what was added kept, and wait while there is too much of it."""
@@ -82,14 +82,13 @@ class Inbox:
     async def _answer(self, session: Session, link: Link) -> None:
         batch, self._deliveries = self._deliveries, []
         self._keeping = len(batch)
-        pdus, core = [pdu for pdu, _, _ in batch], self.carrier.core
+        pdus, core = [_delivery(event.pdu) for event in batch], self.carrier.core
         try:
             statuses = await self.carrier.deliveries.keep(pdus)
         finally:
             if session.state is State.CLOSED:
                 core.incoming.unanswered(self.carrier.name, pdus, core.clock())
-        for (_, sequence_number, response), status in zip(batch, statuses, strict=True):
-            session.respond(sequence_number, response(), status)
+        _respond(session, batch, statuses)
         self._keeping = 0
         link.flush()
         incoming = [
@@ -105,6 +104,14 @@ class Inbox:
         core = self.carrier.core
         while self._written and self._written[0][0] + DOUBT_SECONDS < session.heard_at:
             core.incoming.answered(self.carrier.name, self._written.popleft()[1])
+
+
+def _respond(session: Session, batch: list[Requested], statuses: list[int]) -> None:
+    if not any(statuses) and all(type(event.pdu) is DeliverSm for event in batch):
+        session.acknowledge([event.sequence_number for event in batch])
+        return
+    for event, status in zip(batch, statuses, strict=True):
+        session.respond(event.sequence_number, RESPONSES[event.pdu.id](), status)
 
 
 def _delivery(pdu: Pdu) -> DeliverSm:

@@ -197,7 +197,7 @@ class Incoming:
 
 def is_incoming(esm_class: int) -> bool:
     """Tell whether a deliver_sm is from a handset: neither a receipt nor an intermediate notification (5.2.12)."""
-    return not receipts.is_receipt(esm_class) and not receipts.is_intermediate(esm_class)
+    return not (receipts.is_receipt(esm_class) or receipts.is_intermediate(esm_class))
 
 
 def _octets(pdu: "DeliverSm") -> bytes:

@@ -87,8 +87,8 @@ class Part:
 
     def note_answer(self, status: int, at: float) -> None:
         """Remember the answer to the newest try; the first one counts."""
-        if self.tries and not self.tries[-1][3]:
-            self.tries[-1][3:] = at, status
+        if self.tries and not (tried := self.tries[-1])[3]:
+            tried[3], tried[4] = at, status
 
 
 @dataclass(slots=True, eq=False)
@@ -313,9 +313,9 @@ def event(message: Message, kind: str, at: float, **more: Any) -> dict[str, Any]
         "type": kind,
         "at": at,
         "id": message.id,
-        "message_id": message.message_id,
+        "message_id": f"{message.key:x}",
         "carrier": message.carrier,
-        "final": message.final,
+        "final": message.state >= FINAL,
         "meta": message.meta,
         **more,
     }

@@ -65,13 +65,13 @@ class Pace:
         if rate < inf:
             self._next = max(self._next, now) + parts / rate
 
-    def accepted(self, now: float) -> None:
-        """Note that a part was accepted."""
+    def accepted(self, now: float, parts: int = 1) -> None:
+        """Note that parts were accepted."""
         accepted = self._accepted
         if accepted and now - accepted[-1][0] < _STEP:
-            accepted[-1][1] += 1
+            accepted[-1][1] += parts
         else:
-            accepted.append([now, 1])
+            accepted.append([now, parts])
         while accepted[0][0] < now - MEASURED_SECONDS:
             accepted.popleft()
 

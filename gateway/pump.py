@@ -24,6 +24,7 @@ from protocol.tags import find_integer
 if TYPE_CHECKING:
     from config.settings import BindSettings
     from gateway.carrier import Carrier
+    from protocol.fields import Tlvs
 
 
 CONGESTED: Final = 90
@@ -52,6 +53,8 @@ class Pump:
         """Paused for good: what the carrier has a part of is sent, too, when it waits in its lanes again."""
         self.written = 0
         """Parts written so far."""
+        self._accepted = 0
+        """Parts accepted that the pace does not know of yet: told once a read, not once a part."""
         self._change = change
         self._silent_until = -inf
         self._wake = trio.Event()
@@ -72,6 +75,7 @@ class Pump:
 
     def wake(self) -> None:
         """Have it look whether there is something to send."""
+        self._tell_pace(trio.current_time())
         self._wake.set()
 
     def may_send(self, session: Session) -> bool:
@@ -93,8 +97,9 @@ class Pump:
     def settle(self, event: Answered | LateAnswer, now: float, link: Link) -> None:
         """Settle the answer to a part, in time or late. now: Unix seconds."""
         settler, counts, part = self.carrier.core.settler, self.carrier.counts, event.tag
-        pdu, status, carrier_id, tlvs = event.pdu, event.status, "", None
-        if isinstance(pdu, SubmitSmResp):
+        pdu, status, carrier_id = event.pdu, event.status, ""
+        tlvs: Tlvs = ()
+        if type(pdu) is SubmitSmResp:
             carrier_id, tlvs = pdu.message_id.decode("latin-1"), pdu.tlvs
         else:
             status = status or Status.RSYSERR
@@ -103,7 +108,7 @@ class Pump:
             settler.late(part, status, carrier_id, now)
         elif not status:
             counts.accepted += 1
-            self.pace.accepted(trio.current_time())
+            self._accepted += 1
             settler.accepted(part, carrier_id, now)
         else:
             counts.refuse(status)
@@ -154,8 +159,14 @@ class Pump:
             link.session.unbind(trio.current_time(), f"the SMSC answered {status_name(status)}")
             link.flush()
 
+    def _tell_pace(self, now: float) -> None:
+        if self._accepted:
+            self.pace.accepted(now, self._accepted)
+            self._accepted = 0
+
     def _slow(self) -> None:
         now = trio.current_time()
+        self._tell_pace(now)
         if self.pace.refused(now):
             self._silent_until = now + self.carrier.settings.throttle_pause
 

@@ -20,6 +20,8 @@ HEADER: Final = struct.Struct(">IIII")
 _TLV: Final = struct.Struct(">HH")
 
 _SUBMIT_SM_RESP: Final = int(SubmitSmResp.id)
+_DELIVER_SM_RESP: Final = int(DeliverSmResp.id)
+_EMPTY_ID: Final = struct.Struct(">IIIIB")
 
 QuickDecoder: TypeAlias = Callable[[bytes, int, int], Pdu | None]
 """Reads a body between two offsets, or leaves it to the table: None."""
@@ -49,6 +51,11 @@ def encode_taken(message_id: bytes, sequence_number: int) -> bytes:
     if len(message_id) > 64 or 0 in message_id:
         return encode(SubmitSmResp(message_id), sequence_number)
     return b"%b%b\0" % (HEADER.pack(17 + len(message_id), _SUBMIT_SM_RESP, 0, sequence_number), message_id)
+
+
+def encode_received(sequence_number: int) -> bytes:
+    """Make the frame that says that a deliver_sm was taken: what `encode` makes of DeliverSmResp(), quicker."""
+    return _EMPTY_ID.pack(17, _DELIVER_SM_RESP, 0, sequence_number, 0)
 
 
 def decode(octets: bytes) -> tuple[Pdu, int, int]:

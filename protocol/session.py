@@ -14,7 +14,8 @@ from dataclasses import replace
 from math import inf
 from typing import Any, ClassVar, Final, TypeAlias
 
-from protocol.codec import HEADER, QUICK_DECODERS, QuickDecoder, decode_body_at, decode_response, encode, encode_taken
+from protocol import codec
+from protocol.codec import HEADER, QUICK_DECODERS, QuickDecoder, decode_body_at, decode_response, encode
 from protocol.constants import HEADER_OCTETS, MAX_SEQUENCE, RESPONSE_BIT, VERSION_34, CommandId, Status, Tag
 from protocol.errors import LocalProtocolError, RemoteProtocolError, WindowFull
 from protocol.events import (
@@ -71,7 +72,8 @@ class Session:
         self._buffer = b""
         self._out: list[bytes] = []
         self._timers: dict[Timer, float] = {Timer.INIT: now + limits.init_timeout}
-        self._due = {Timer.ENQUIRE: self._enquire, Timer.INACTIVITY: self._idle, Timer.DRAIN: self._drained}
+        self._due = {Timer.ENQUIRE: self._enquire, Timer.DRAIN: self._drained}
+        self._due[Timer.INACTIVITY] = lambda now: self.unbind(now, Timer.INACTIVITY.value)
 
     @property
     def room(self) -> int:
@@ -130,7 +132,12 @@ class Session:
     def accept(self, sequence_number: int, message_id: bytes) -> None:
         """Queue the answer that a submit_sm was taken: as `respond` with SubmitSmResp(message_id), quicker."""
         if self.state is not State.CLOSED:
-            self._answer(encode_taken(message_id, sequence_number))
+            self._answer(codec.encode_taken(message_id, sequence_number))
+
+    def acknowledge(self, sequence_numbers: list[int]) -> None:
+        """Queue the answers that deliver_sm were taken: as `respond` with DeliverSmResp() to each, quicker."""
+        if self.state is not State.CLOSED:
+            self._answer(b"".join(map(codec.encode_received, sequence_numbers)), len(sequence_numbers))
 
     def unbind(self, now: float, reason: str = "unbound") -> list[Event]:
         """Ask the peer to end the session; Closed comes with its answer or the deadline, at once if not bound (4.2).
@@ -164,7 +171,9 @@ class Session:
             return []
         if not octets:
             return self.close("the peer closed the connection")
-        self._heard(now)
+        self.heard_at = now
+        if self.state in BOUND:
+            self._timers[Timer.ENQUIRE] = now + self.limits.enquire_link_interval
         answers: list[Event] = []
         others: list[Event] = []
         octets = self._buffer + octets if self._buffer else octets
@@ -261,9 +270,9 @@ class Session:
         self._may_ask, self._may_be_asked = RULES[self.role, state]
         self._quick = {id_: read for id_, read in self.quick_decoders.items() if id_ in self._may_be_asked}
 
-    def _answer(self, octets: bytes) -> None:
+    def _answer(self, octets: bytes, requests: int = 1) -> None:
         self._queue(octets)
-        self._owed -= 1
+        self._owed -= requests
         if self._owed <= 0 and self.state is State.DRAINING and not self._in_flight:
             self._timers[Timer.DRAIN] = -inf
 
@@ -282,11 +291,6 @@ class Session:
     def _touch(self, now: float) -> None:
         if self.limits.inactivity_timeout < inf:
             self._timers[Timer.INACTIVITY] = now + self.limits.inactivity_timeout
-
-    def _heard(self, now: float) -> None:
-        self.heard_at = now
-        if self.state in BOUND:
-            self._timers[Timer.ENQUIRE] = now + self.limits.enquire_link_interval
 
     def _keep(self, rest: bytes, progressed: bool, now: float) -> list[Event]:
         """Keep what may be the begin of a PDU, and see that its end comes."""
@@ -315,9 +319,6 @@ class Session:
         self._probe_answer = encode(EnquireLinkResp(), self.request(EnquireLink(), now))
         self._timers[Timer.PROBE] = now + self.limits.enquire_link_timeout
         return []
-
-    def _idle(self, now: float) -> list[Event]:
-        return self.unbind(now, Timer.INACTIVITY.value)
 
     def _expire(self, now: float) -> list[Unanswered]:
         overdue: list[Unanswered] = []

@@ -31,8 +31,8 @@ class Commit:
     changed: dict[int, Message] = field(default_factory=dict)
     ids: list[tuple[str, str, int, int]] = field(default_factory=list)
     """(carrier, carrier's message id, key, n)."""
-    events: list[tuple[str, int, bytes]] = field(default_factory=list)
-    """(client, cursor, packed event)."""
+    events: dict[str, list[tuple[int, bytes]]] = field(default_factory=dict)
+    """By client: (cursor, packed event), in order."""
     acknowledged: dict[str, int] = field(default_factory=dict)
     homes: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Who took a number's last message: number -> (carrier, Unix seconds)."""

@@ -141,7 +141,7 @@ SAVE: Final = Rows(
     ") AS v WHERE key = v.column1",
 )
 NAME: Final = Rows("INSERT INTO carrier_ids VALUES", 4, "ON CONFLICT DO NOTHING")
-EMIT: Final = Rows("INSERT INTO events VALUES", 3)
+EMIT: Final = Rows("INSERT INTO events SELECT ?, column1, column2 FROM (VALUES", 2, ")")
 KEEP_EARLY: Final = Rows("INSERT INTO early VALUES", 4)
 FORGET_EARLY: Final = Rows("DELETE FROM early WHERE key IN (VALUES", 1, ")")
 FORGET: Final = Rows("DELETE FROM messages WHERE key IN (VALUES", 1, ")")

@@ -115,8 +115,12 @@ class SqliteStore:
 
     def emit(self, client: str, packed: bytes) -> None:
         """Note an event for a client."""
-        self.newest_cursor = max(int(self._clock() * 1e6), self.newest_cursor + 1)
-        self.commit.events.append((client, self.newest_cursor, packed))
+        self.newest_cursor = cursor = max(int(self._clock() * 1e6), self.newest_cursor + 1)
+        events = self.commit.events
+        if client in events:
+            events[client].append((cursor, packed))
+        else:
+            events[client] = [(cursor, packed)]
 
     def acknowledge(self, client: str, cursor: int) -> None:
         """Note that a client is done with its events up to this cursor."""
@@ -296,8 +300,8 @@ class SqliteStore:
 
     def _count_events(self, commit: Commit) -> None:
         numbers = self.unacknowledged
-        for client, _, _ in commit.events:
-            numbers[client] = numbers.get(client, 0) + 1
+        for client, events in commit.events.items():
+            numbers[client] = numbers.get(client, 0) + len(events)
         for client, gone in commit.let_go.items():
             numbers[client] = numbers.get(client, 0) - gone
 
@@ -321,7 +325,8 @@ class SqliteStore:
             homes.settle_in(commit.added, found)
         sql.SAVE.run(connection, rows["changed"])
         sql.NAME.run(connection, commit.ids)
-        sql.EMIT.run(connection, commit.events)
+        for client, events in commit.events.items():
+            sql.EMIT.run(connection, events, client)
         sql.LEASE.run(connection, rows["leases"])
         _write_rare(connection, commit)
         connection.execute("COMMIT")
@@ -350,7 +355,7 @@ def _row(message: Message) -> tuple[Any, ...]:
 
 def _life_row(message: Message) -> tuple[Any, ...]:
     state = message.state
-    if state in (State.WAITING, State.HELD) and any(part.state is PartState.SENT for part in message.parts):
+    if state <= State.HELD and any(part.state is PartState.SENT for part in message.parts):
         state = State.SENDING  # put aside, yet a part is on the wire: after a crash that is what counts
     return message.key, state, message.due or None, message.repeated, pack_life(message)
 

@@ -184,7 +184,7 @@ class House:
         self.binds_ended.set()
 
     def _committed(self, commit: Commit) -> None:
-        self.events += [msgpack.unpackb(packed) for _, _, packed in commit.events]
+        self.events += [msgpack.unpackb(packed) for events in commit.events.values() for _, packed in events]
         self._publish(commit)
         self._news.set()
 

@@ -161,7 +161,7 @@ class FakeStore:
     def emit(self, client: str, packed: bytes) -> None:
         """Note an event."""
         self.newest_cursor += 1
-        self.commit.events.append((client, self.newest_cursor, packed))
+        self.commit.events.setdefault(client, []).append((self.newest_cursor, packed))
         self.told.append(msgpack.unpackb(packed))
 
     def acknowledge(self, client: str, cursor: int) -> None:

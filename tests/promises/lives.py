@@ -161,7 +161,8 @@ async def _read_events(house: House) -> dict[int, dict[str, Any]]:
 
 def _listening(record: Record, committed: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def listen(commit: Any) -> None:  # noqa: ANN401
-        record.events.update({cursor: msgpack.unpackb(packed) for _, cursor, packed in commit.events})
+        told = (event for events in commit.events.values() for event in events)
+        record.events.update({cursor: msgpack.unpackb(packed) for cursor, packed in told})
         committed(commit)
 
     return listen

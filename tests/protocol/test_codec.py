@@ -7,7 +7,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from protocol.codec import HEADER, decode, decode_body, decode_body_at, decode_response, encode, encode_taken
+from protocol.codec import (
+    HEADER,
+    decode,
+    decode_body,
+    decode_body_at,
+    decode_response,
+    encode,
+    encode_received,
+    encode_taken,
+)
 from protocol.constants import MAX_PDU_OCTETS, RESPONSE_BIT, CommandId, Status
 from protocol.errors import EncodingError, RemoteProtocolError
 from protocol.fields import TLVS, Tlvs
@@ -92,6 +101,11 @@ def test_the_quick_encoders_equal_the_table(pdu: Pdu) -> None:
 @example(b"1\x002", 1)
 def test_the_answer_to_a_submit_sm_that_was_taken_equals_the_one_encoded(message_id: bytes, sequence: int) -> None:
     assert outcome(encode_taken, message_id, sequence) == outcome(encode, SubmitSmResp(message_id), sequence)
+
+
+@given(st.integers(1, 0x7FFFFFFF))
+def test_the_quick_answer_to_a_deliver_sm_is_that_of_the_table(sequence: int) -> None:
+    assert encode_received(sequence) == encode(DeliverSmResp(), sequence)
 
 
 @given(TWINS, st.data(), st.binary(max_size=20), st.binary(max_size=30))

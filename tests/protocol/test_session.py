@@ -163,6 +163,16 @@ def test_to_accept_a_submit_sm_is_to_respond_without_an_error(state: State) -> N
     assert accepting.data_to_send() == responding.data_to_send()
 
 
+@pytest.mark.parametrize("state", State)
+def test_to_acknowledge_deliveries_is_to_respond_to_each(state: State) -> None:
+    acknowledging, responding = session_in(Role.ESME, state), session_in(Role.ESME, state)
+    acknowledging.acknowledge([7, 9])
+    for number in (7, 9):
+        responding.respond(number, DeliverSmResp())
+    assert (acknowledging.queued, acknowledging.next_deadline) == (responding.queued, responding.next_deadline)
+    assert acknowledging.data_to_send() == responding.data_to_send()
+
+
 @BOTH
 def test_a_full_window_changes_nothing(role: Role) -> None:
     session = session_in(role, limits=Limits(window=2))

@@ -13,9 +13,10 @@ from tests.end_to_end.processes import Process, started
 CLIENT: Final = "bank"
 SECRET: Final = "s3cret"
 
-CONFIG: Final = """\
+_HOUSE: Final = """\
 [gateway]
 data_dir = "store"
+drain_timeout = {drain_timeout}
 [upstream]
 listen = ["unix:upstream.sock"]
 [web]
@@ -23,32 +24,32 @@ listen = "127.0.0.1:0"
 [clients.bank]
 secret = "s3cret"
 sender = "0005123456"
+"""
+ROUTE: Final = """\
+[[routes]]
+carriers = ["alpha"]
+"""
+BIND: Final = """\
+[[carriers.alpha.binds]]
+host = "127.0.0.1"
+port = {port}
+system_id = "denpo"
+password = "secret"
+window = 50
+"""
+_CARRIER: Final = """\
 [carriers.alpha]
 parts_per_second = {rate}
 burst = 100
 unknown_grace = 1.0
 reconnect_min = 0.1
 reconnect_max = 0.5
-[[carriers.alpha.binds]]
-host = "127.0.0.1"
-port = {port}
-system_id = "denpo"
-password = "secret"
-window = 50
-[[carriers.alpha.binds]]
-host = "127.0.0.1"
-port = {port}
-system_id = "denpo"
-password = "secret"
-window = 50
-[[routes]]
-carriers = ["alpha"]
 """
 
 
 @contextmanager
 def simulator(receipt_delay: float = 0.0) -> Iterator[Process]:
-    """A simulator on free ports, for the account of CONFIG."""
+    """A simulator on free ports, for the account of BIND."""
     where = ["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]
     account = ["--system-id", "denpo", "--password", "secret"]
     with started(
@@ -58,9 +59,15 @@ def simulator(receipt_delay: float = 0.0) -> Iterator[Process]:
 
 
 def write_config(folder: Path, smsc: Process, rate: float = 0) -> Path:
-    """Write the configuration of a gateway that feeds a simulator."""
+    """Write the configuration of a gateway that feeds a simulator by two binds. rate: parts per second, 0: no limit."""
+    bind = BIND.format(port=smsc.ready["smpp"].rpartition(":")[2])
+    return write_house(folder, _CARRIER.format(rate=rate) + bind + bind + ROUTE)
+
+
+def write_house(folder: Path, tables: str, drain_timeout: float = 10.0) -> Path:
+    """Write the configuration of a gateway with one client and these carriers and routes. drain_timeout: seconds."""
     file = folder / "gateway.toml"
-    file.write_text(CONFIG.format(port=smsc.ready["smpp"].rpartition(":")[2], rate=rate), encoding="utf-8")
+    file.write_text(_HOUSE.format(drain_timeout=drain_timeout) + tables, encoding="utf-8")
     return file
 
 

@@ -18,7 +18,7 @@ import httpx
 import trio
 
 from gateway.client import Client, Event, connect
-from tests.end_to_end.gateways import CLIENT, SECRET, upstream
+from tests.end_to_end.gateways import CLIENT, SECRET, upstream, write_house
 from tests.end_to_end.processes import Process, started
 
 SECONDS: Final = 20.0
@@ -30,18 +30,6 @@ _SIMULATOR: Final = [
     *("-W", "error", "-m", "simulator.cli", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"),
     *("--seed", "1"),
 ]
-_CONFIG: Final = """\
-[gateway]
-data_dir = "store"
-drain_timeout = 0.1
-[upstream]
-listen = ["unix:upstream.sock"]
-[web]
-listen = "127.0.0.1:0"
-[clients.bank]
-secret = "s3cret"
-sender = "0005123456"
-"""
 _CARRIER: Final = """\
 [carriers.{name}]
 parts_per_second = 0
@@ -94,8 +82,7 @@ def rigged(folder: Path) -> Iterator[Rig]:
     with started(_SIMULATOR) as smsc:
         port = smsc.ready["smpp"].rpartition(":")[2]
         carriers = [_CARRIER.format(name=name, timers=timers, port=port) for name, timers in _TIMERS.items()]
-        config = folder / "gateway.toml"
-        config.write_text("".join([_CONFIG, *carriers, _ROUTES]), encoding="utf-8")
+        config = write_house(folder, "".join([*carriers, _ROUTES]), drain_timeout=0.1)
         with started(["-W", "error", "-m", "gateway.cli", "gateway", "--config", str(config)]) as gateway:
             yield Rig(smsc, gateway, folder)
 

@@ -7,7 +7,7 @@ from typing import Final
 import trio
 
 from gateway.client import connect
-from tests.end_to_end.gateways import CLIENT, SECRET, upstream, wait_parts
+from tests.end_to_end.gateways import CLIENT, ROUTE, SECRET, upstream, wait_parts, write_house
 from tests.end_to_end.processes import started
 
 SCENARIO: Final = """\
@@ -16,22 +16,11 @@ system_id = "denpo"
 password = "secret"
 outbind = "127.0.0.1:{port}"
 """
-CONFIG: Final = """\
-[gateway]
-data_dir = "store"
-[upstream]
-listen = ["unix:upstream.sock"]
-[web]
-listen = "127.0.0.1:0"
-[clients.bank]
-secret = "s3cret"
-sender = "0005123456"
+BIND: Final = """\
 [[carriers.alpha.binds]]
 outbind = {{ listen = "127.0.0.1:{port}", system_id = "denpo-simulator", password = "" }}
 system_id = "denpo"
 password = "secret"
-[[routes]]
-carriers = ["alpha"]
 """
 
 
@@ -44,9 +33,9 @@ def free_port() -> int:
 
 async def test_a_message_goes_out_over_a_connection_that_the_smsc_made(tmp_path: Path) -> None:
     port = free_port()
-    scenario, config = tmp_path / "scenario.toml", tmp_path / "gateway.toml"
+    scenario = tmp_path / "scenario.toml"
     scenario.write_text(SCENARIO.format(port=port), encoding="utf-8")
-    config.write_text(CONFIG.format(port=port), encoding="utf-8")
+    config = write_house(tmp_path, BIND.format(port=port) + ROUTE)
     where = ["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--scenario", str(scenario)]
     with (
         started(["-m", "gateway.cli", "gateway", "--config", str(config)]) as gateway,

@@ -18,7 +18,7 @@ from typing import Final
 from gateway.client import BlockingClient, connect_blocking
 from protocol.errors import FrameError
 from protocol.upstream import GATEWAY_KINDS, Frame, Frames, pack
-from tests.end_to_end.gateways import CLIENT, SECRET, upstream
+from tests.end_to_end.gateways import BIND, CLIENT, ROUTE, SECRET, upstream, write_house
 from tests.end_to_end.processes import Process, started
 from tests.fuzz.asked import frames_from
 from tests.fuzz.attempts import Target
@@ -32,25 +32,6 @@ SETTLED: Final = 2000
 """Inputs before its memory is first looked at: until then, what is remembered of messages fills."""
 MAX_GROWTH: Final = 32 * 1024 * 1024
 """Octets of memory from then on."""
-CONFIG: Final = """\
-[gateway]
-data_dir = "store"
-[upstream]
-listen = ["unix:upstream.sock"]
-[web]
-listen = "127.0.0.1:0"
-[clients.bank]
-secret = "s3cret"
-sender = "0005123456"
-[carriers.alpha]
-[[carriers.alpha.binds]]
-host = "127.0.0.1"
-port = 1
-system_id = "denpo"
-password = "secret"
-[[routes]]
-carriers = ["alpha"]
-"""
 _HELLO: Final = pack(["hello", {"version": 1, "client": CLIENT, "secret": SECRET, "agent": "fuzz/1"}])
 PREFACES: Final = (b"", _HELLO, _HELLO + pack(["subscribe", 0, {"after": None}]))
 _running = ExitStack()
@@ -107,8 +88,8 @@ class Watched:
 def watched() -> Watched:
     """Start them when they are first needed; they end with the process."""
     folder = Path(_running.enter_context(TemporaryDirectory(prefix="denpo-fuzz-")))
-    (folder / "gateway.toml").write_text(CONFIG, encoding="utf-8")
-    command = ["-m", "gateway.cli", "gateway", "--config", str(folder / "gateway.toml")]
+    config = write_house(folder, BIND.format(port=1) + ROUTE)  # where nobody listens
+    command = ["-m", "gateway.cli", "gateway", "--config", str(config)]
     process = _running.enter_context(started(command))
     client = _running.enter_context(connect_blocking(upstream(folder), CLIENT, SECRET))
     return Watched(folder / "upstream.sock", process, client)

@@ -1,11 +1,12 @@
 """What is said of an upstream application: who it is, what it sends as, and how much it may."""
 
+from datetime import time
 from enum import StrEnum
 from typing import Annotated, TypeAlias
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from config.fields import LaneName, Many, Secret, Sender, Table, TimeZone, between, conflict
+from config.fields import LaneName, Many, Secret, Sender, Table, TimeOfDay, TimeZone, between, conflict
 from protocol.constants import Lane
 
 Parts: TypeAlias = Annotated[int, between(1, 1_000_000_000_000)]
@@ -39,6 +40,24 @@ class QuotaSettings(Table):
         return value
 
 
+class QuietHours(Table):
+    """When nothing is begun to be sent, day by day; it is put aside till the end. Lanes otp and urgent are exempt."""
+
+    begin: TimeOfDay
+    """Time of day from which on it is quiet, "00:00".."23:59"."""
+    end: TimeOfDay
+    """Time of day at which it is over, likewise; when it is before the beginning, of the next day."""
+    zone: TimeZone = "Asia/Tokyo"
+    """Time zone whose clocks show these times, by its IANA name."""
+
+    @field_validator("end")
+    @classmethod
+    def _check_length(cls, value: time, validation: ValidationInfo) -> time:
+        if value == validation.data.get("begin"):
+            raise conflict("must not be the same as begin: that is no time at all, or all day")
+        return value
+
+
 class ClientSettings(Table):
     """One upstream application."""
 
@@ -58,6 +77,9 @@ class ClientSettings(Table):
     submit_rate: Annotated[float, between(0, 100_000)] = 0.0
     """Messages per second it may submit, a second's worth at once, 0..100000; 0: no limit. Above, they are refused with
     quota."""
+
+    quiet_hours: QuietHours | None = None
+    """When its messages are put aside; left out: never."""
 
     @field_validator("senders")
     @classmethod

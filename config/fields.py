@@ -185,7 +185,8 @@ def _check_zone(name: str) -> str:
     try:
         zoneinfo.ZoneInfo(name)
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):  # a path, a folder, a name of nothing
-        near = get_close_matches(name[:64], zoneinfo.available_timezones(), n=1)
+        places = [zone for zone in zoneinfo.available_timezones() if "/" in zone]
+        near = get_close_matches(name[:64], places, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
         raise ValueError(f'must be a time zone by its IANA name, like "Asia/Tokyo"{hint}') from None
     return name
@@ -243,6 +244,8 @@ Octet: TypeAlias = Annotated[int, between(0, 255)]
 Port: TypeAlias = Annotated[int, between(1, 65535)]
 Wait: TypeAlias = Annotated[float, between(0.01, 3600)]
 """Seconds a deadline or a pause may take."""
+TagName: TypeAlias = Annotated[str, matching(r"[^\x00-\x1f]{1,64}", "1..64 characters")]
+"""A tag of messages, as clients write it."""
 TimeZone: TypeAlias = Annotated[str, AfterValidator(_check_zone)]
 """A time zone by its IANA name."""
 TimeOfDay: TypeAlias = Annotated[time, PlainValidator(_read_time_of_day)]

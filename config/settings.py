@@ -11,7 +11,7 @@ from pydantic import Field, ModelWrapValidatorHandler, ValidationError, Validati
 
 from config.accounts import BindSettings, CarrierSettings, OutbindSettings
 from config.addresses import TcpAddress, UnixAddress
-from config.clients import ClientSettings, Events, QuotaSettings
+from config.clients import ClientSettings, Events, QuietHours, QuotaSettings
 from config.crosschecks import check_across, details
 from config.fields import (
     Digits,
@@ -26,6 +26,7 @@ from config.fields import (
     Prefix,
     Sender,
     Table,
+    TagName,
     Wait,
     between,
     conflict,
@@ -46,6 +47,7 @@ __all__ = [
     "OnUnknown",
     "OutbindSettings",
     "ProfileSettings",
+    "QuietHours",
     "QuotaSettings",
     "RouteSettings",
     "Settings",
@@ -255,6 +257,8 @@ class Settings(Table):
     """Metrics and health."""
     clients: dict[Name, ClientSettings] = Field(default_factory=dict)
     """Upstream applications by name."""
+    quiet_hours: dict[TagName, QuietHours] = Field(default_factory=dict)
+    """When messages with a tag are put aside, by tag; beside those of their client."""
     carriers: dict[Name, CarrierSettings]
     """Carrier accounts by name."""
     routes: Many[RouteSettings]

@@ -231,9 +231,9 @@ class Bind:
         """End the link when messages wait, nothing stands in their way, and yet nothing is sent."""
         idle = 0
         while idle < WATCHES:
-            written = self.pump.written
+            before = self.pump.progress
             await trio.sleep(self.carrier.settings.stall_timeout / WATCHES)
-            idle = idle + 1 if self.pump.written == written and self.pump.may_send(session) else 0
+            idle = idle + 1 if self.pump.progress == before and self.pump.may_send(session) else 0
         self.carrier.counts.stalls += 1
         reason = f"messages wait and nothing was sent for {self.carrier.settings.stall_timeout:g} s"
         _log.error("bind_stalled", bind=self.name, reason=reason)

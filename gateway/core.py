@@ -47,13 +47,17 @@ class Core:
     """Messages waiting, by lane number, when they were counted last."""
     unknown: int = 0
     """Messages that are unknown, and not decided yet, when they were counted last."""
+    quiet: int = 0
+    """Messages put aside for quiet hours, when they were counted last."""
+    review: bool = True
+    """Whether that has to be looked at anew: the gateway has just started, or goes by other settings."""
     accepted_then: int = 0
     """`counts.accepted` when they were counted."""
 
     @property
     def backlog(self) -> int:
         """Messages waiting: those counted last and all accepted since, so never fewer than there are."""
-        return sum(self.waiting.values()) + self.counts.accepted - self.accepted_then
+        return sum(self.waiting.values()) + self.quiet + self.counts.accepted - self.accepted_then
 
 
 def build(
@@ -90,6 +94,7 @@ def reconfigure(core: Core, settings: Settings, carriers: Iterable[str]) -> None
     core.profiles = _profiles(settings, core.profiles)
     core.store.home_hold = settings.home_hold
     core.settler.reconfigure(settings)
+    core.review = True
     core.incoming.reconfigure(settings, core.profiles)
     core.bounds.reconfigure(settings.gateway)
     core.quotas.reconfigure(settings, trio.current_time())

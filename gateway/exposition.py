@@ -57,6 +57,7 @@ class _Gathering(Collector):
         yield from self._messages()
         yield from self._quotas()
         yield from self._backlog()
+        yield from self._quiet()
         yield from self._carriers()
         yield from self._binds()
 
@@ -111,6 +112,14 @@ class _Gathering(Collector):
         )
         yield _gauge("outstanding", "Messages in memory that await a receipt", len(gateway.core.outstanding))
         yield _gauge("connections", "Connections of clients", len(gateway.door.connections))
+
+    def _quiet(self) -> Iterator[Metric]:
+        core = self._gateway.core
+        yield _gauge("quiet", "Messages put aside till the end of quiet hours, as counted last", core.quiet)
+        hours = GaugeMetricFamily("denpo_quiet_hours", "1 while it is quiet", labels=["client", "tag"])
+        for client, tag, quiet in core.settler.quiet.all(core.clock()) if core.settler.quiet else ():
+            hours.add_metric([client, tag], int(quiet))
+        yield hours
 
     def _carriers(self) -> Iterator[Metric]:
         counts: Mapping[str, CarrierCounts] = self._gateway.core.counts.carriers

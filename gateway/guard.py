@@ -12,6 +12,7 @@ from config.fields import SENDER
 from config.settings import ON_UNKNOWN, OnUnknown
 from gateway.message import Message, State
 from gateway.numbers import NumberError, normalise_number
+from gateway.quiet import Quiet
 from protocol.constants import Coding, Lane
 from protocol.errors import SmppError, TextError
 from protocol.normalise import explain_coding, normalise
@@ -68,6 +69,7 @@ class Guard:
         self._clients = settings.clients
         self._router = router
         self._profiles = profiles
+        self._quiet = Quiet.of(settings)
         self._choices: dict[str, list[tuple[Profile, list[str]]]] = {}
         """By plan: see `_choose`. As many as the routes have, with and without hints."""
 
@@ -106,6 +108,8 @@ class Guard:
         message.on_unknown = ON_UNKNOWN[lane]
         if len(asked) > 3:
             _take_options(message, asked, now)
+        if self._quiet is not None and message.state is State.WAITING:
+            self._quiet.put_aside(message, now)
         return message
 
     def _lane(self, client: str, asked: dict[str, Any]) -> Lane:

@@ -20,6 +20,8 @@ from protocol.upstream import pack
 class State(IntEnum):
     """Where a message is; kept on disk, so the numbers never change meaning."""
 
+    QUIET = 1
+    """Put aside till `due`, the end of quiet hours, or its own."""
     WAITING = 2
     """Ready to be sent; `due`, when not 0, is when it expires."""
     HELD = 3
@@ -302,6 +304,7 @@ def describe(message: Message) -> dict[str, Any]:
 
 
 _STATE_NAMES: Final = {state: state.name.lower() for state in State} | {
+    State.QUIET: "held",
     State.REPORTED: "unknown",
     State.DONE: "submitted",
 }

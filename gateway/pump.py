@@ -51,8 +51,8 @@ class Pump:
         """Nothing new is begun, until it is resumed; the rest of what was begun is sent."""
         self.leaving = False
         """Paused for good: what the carrier has a part of is sent, too, when it waits in its lanes again."""
-        self.written = 0
-        """Parts written so far."""
+        self.progress = 0
+        """Grows with each part that is written, and each message that is put aside."""
         self._accepted = 0
         """Parts accepted that the pace does not know of yet: told once a read, not once a part."""
         self._change = change
@@ -130,12 +130,16 @@ class Pump:
     def pause(self, now: float) -> None:
         """Begin nothing new: what was taken and not begun goes first again. now: Unix seconds."""
         self.paused = True
+        self._put_back(self._unbegun(), now)
+
+    def _unbegun(self) -> list[Part]:
+        """Parts that were taken, of messages that no carrier has a part of, nor may have."""
         held = {id(part) for part in (*self._parts, *self._marking)}
 
         def is_begun(message: Message) -> bool:
             return any(part.state is not PartState.WAITING and id(part) not in held for part in message.parts)
 
-        self._put_back([part for part in (*self._parts, *self._marking) if not is_begun(part.message)], now)
+        return [part for part in (*self._parts, *self._marking) if not is_begun(part.message)]
 
     def give_back(self, unanswered: Sequence[Part], now: float) -> None:
         """Settle what was not answered as unknown; what was not written goes first again. now: Unix seconds."""
@@ -201,6 +205,7 @@ class Pump:
         Returns: whether there were any.
         """
         carrier = self.carrier
+        self._keep_quiet()
         taken = self._pick(room - len(self._parts))
         try:
             for message in taken:
@@ -213,9 +218,19 @@ class Pump:
         if self._marking:
             await carrier.core.store.commit.wait()
             self._drop_late()
+            self._keep_quiet()
             self._parts.extend(self._marking)
             self._marking.clear()
         return bool(taken)
+
+    def _keep_quiet(self) -> None:
+        """Have the lanes hand out again what was taken before quiet hours and not begun, to be put aside."""
+        quiet = self.carrier.core.settler.quiet
+        if quiet is not None:
+            now = self.carrier.core.clock()
+            quieted = [part for part in self._unbegun() if quiet.until(part.message, now)]
+            if quieted:
+                self._put_back(quieted, now)
 
     def _adopt(self, message: Message) -> None:
         parts = self._begin(message)
@@ -254,6 +269,9 @@ class Pump:
         now = core.clock()
         if 0 < message.expires_at <= now + self.carrier.least_left and core.settler.expire(message, now):
             return []
+        if core.settler.quiet is not None and core.settler.keep_quiet(message, now):
+            self.progress += 1
+            return []
         try:
             return self.carrier.begin(message)
         except TextError:
@@ -288,7 +306,7 @@ class Pump:
                 self._throttle.take(sent, now)
             self.pace.sent(sent, now)
             self.carrier.counts.sent += sent
-            self.written += sent
+            self.progress += sent
             link.flush()
         return len(self._parts) < waiting
 

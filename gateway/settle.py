@@ -10,6 +10,7 @@ from config.fields import status_number
 from config.settings import Events, OnUnknown
 from gateway import retry
 from gateway.message import FINAL, Message, Part, PartState, State, derive, event, give_up, resend_unknown, untouched
+from gateway.quiet import Quiet
 from gateway.retry import Action
 from gateway.routing import Plan
 from protocol.constants import MessageState, Status, status_name
@@ -60,7 +61,7 @@ _RECEIPT_KEYS: Final = ("message_id", "state", "error", "submit_date", "done_dat
 # By names of their own on the way of every message: to name a member of an enum takes 0.1 us (Python 3.11).
 _WAITING: Final = State.WAITING
 _SUBMITTED: Final = State.SUBMITTED
-_PUT_ASIDE: Final = (State.WAITING, State.HELD)
+_PUT_ASIDE: Final = (State.WAITING, State.HELD, State.QUIET)
 _SENT: Final = PartState.SENT
 _ACCEPTED: Final = PartState.ACCEPTED
 _FINAL_ONLY: Final = Events.FINAL
@@ -89,6 +90,8 @@ class Settler:
         self._accounts |= settings.carriers
         for name, carrier in settings.carriers.items():
             self._statuses[name] = {status_number(status): kind for status, kind in carrier.statuses.items()}
+        self.quiet = Quiet.of(settings)
+        """None when nobody has quiet hours."""
         self._homes = settings.home_hold > 0
         """Whether it is remembered who took a number's last message."""
 
@@ -173,10 +176,13 @@ class Settler:
         Returns: whether it may be sent now, once its new state is on disk.
         """
         over = 0 < message.expires_at <= now
-        if message.state in (State.WAITING, State.HELD) and over and self.expire(message, now):
+        aside = message.state in (State.HELD, State.QUIET)
+        if (aside or message.state is State.WAITING) and over and self.expire(message, now):
             return False
-        ready = message.state in (State.HELD, State.UNKNOWN)
-        if message.state is State.HELD:
+        if aside and self.keep_quiet(message, now):
+            return False
+        ready = aside or message.state is State.UNKNOWN
+        if aside:
             message.state, message.due = State.WAITING, 0.0 if over else message.expires_at
         elif message.state is State.UNKNOWN and (over or message.on_unknown is OnUnknown.REPORT):
             self._enter(message, State.REPORTED, now)
@@ -206,6 +212,16 @@ class Settler:
         self._save(message)
         return True
 
+    def keep_quiet(self, message: Message, now: float) -> bool:
+        """Put a message aside for its quiet hours; False when it may be sent now, or a carrier has a part of it."""
+        before = message.state, message.due
+        if self.quiet is None or not untouched(message) or not self.quiet.put_aside(message, now):
+            return False
+        if before != (message.state, message.due):
+            self._store.save(message)
+            self._outstanding.drop(message)
+        return True
+
     def strand(self, message: Message, now: float) -> None:
         """End a message that its carrier has a part of, or may have, when the carrier is configured no more.
 
@@ -223,7 +239,7 @@ class Settler:
 
     def cancel(self, message: Message, now: float) -> bool:
         """Cancel a message that was not sent; False when it is too late, or an earlier copy may have been sent."""
-        waits = message.state in (State.WAITING, State.HELD)
+        waits = message.state in _PUT_ASIDE
         if not waits or message.repeated or not untouched(message):
             return False
         self._enter(message, State.CANCELED, now)

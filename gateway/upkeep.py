@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from gateway.message import Message, State
+
 if TYPE_CHECKING:
     from gateway.core import Core
 
@@ -46,6 +48,7 @@ class Upkeep:
             await trio.sleep(TICK)
             tick += 1
             await self._wake_due()
+            await self._review()
             await self._core.bounds.look()
             self._core.incoming.expire(self._core.clock())
             self._core.early.expire(self._core.clock())
@@ -64,19 +67,37 @@ class Upkeep:
                 await core.store.commit.wait()
                 found = await core.store.due(now, after, PAGE)
                 current = [core.outstanding.current(message) for message in found]
-                ready = [each for each in current if 0 < each.due <= now and core.settler.fell_due(each, now)]
-                if ready:
-                    await core.store.commit.wait()
-                for message in ready:
-                    core.lanes.resume(message)
+                await self._resume([each for each in current if 0 < each.due <= now], now)
             if len(found) < PAGE:
                 return
             after = found[-1].due, found[-1].key
 
+    async def _review(self) -> None:
+        """Have what was put aside for quiet hours go by those that there are now."""
+        core, after, now = self._core, 0, self._core.clock()
+        more, core.review = core.review, False
+        while more:
+            async with core.outstanding.reading():
+                await core.store.commit.wait()
+                found = await core.store.quiet(after, PAGE)
+                current = [core.outstanding.current(message) for message in found]
+                await self._resume([each for each in current if each.state is State.QUIET], now)
+            more, after = len(found) == PAGE, found[-1].key if found else 0
+
+    async def _resume(self, messages: list[Message], now: float) -> None:
+        """Have those go on that may; `on_disk` is held."""
+        core = self._core
+        ready = [message for message in messages if core.settler.fell_due(message, now)]
+        if ready:
+            await core.store.commit.wait()
+        for message in ready:
+            core.lanes.resume(message)
+
     async def _count(self) -> None:
         core, accepted = self._core, self._core.counts.accepted
         core.waiting = dict(await core.store.count_waiting())
-        core.unknown = await core.store.count_unknown()
+        core.unknown = await core.store.count(State.UNKNOWN)
+        core.quiet = await core.store.count(State.QUIET)
         core.accepted_then = accepted
 
     async def _forget(self) -> None:

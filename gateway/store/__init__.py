@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias
 
 import trio
 
-from gateway.message import Message
+from gateway.message import Message, State
 from gateway.quotas import Spent
 
 Place: TypeAlias = tuple[str, str, bytes, bytes, int, int, int, int, int]
@@ -158,8 +158,11 @@ class Store(Protocol):
     async def forget_homes(self, before: float, most: int, limit: int) -> bool:
         """Forget who took numbers' messages before a time, and beyond `most` the oldest; False when none is left so."""
 
-    async def count_unknown(self) -> int:
-        """Messages that are unknown and not decided yet."""
+    async def quiet(self, after: int, limit: int) -> list[Message]:
+        """Messages put aside for quiet hours, with keys above `after`, oldest first."""
+
+    async def count(self, state: State) -> int:
+        """Messages that are unknown and not decided yet, or put aside for quiet hours; others are not counted."""
 
     async def count_waiting(self) -> list[tuple[int, int]]:
         """(lane number, waiting messages)."""

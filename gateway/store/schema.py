@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, Final
 
-VERSION: Final = 6
+VERSION: Final = 7
 
 SCHEMA: Final = """
 CREATE TABLE messages (
@@ -28,6 +28,7 @@ CREATE TABLE messages (
     life BLOB
 ) STRICT;
 CREATE UNIQUE INDEX ids ON messages (client, id);
+CREATE INDEX quiet ON messages (key) WHERE state = 1;
 CREATE INDEX waiting ON messages (plan, lane, key) WHERE state = 2;
 CREATE INDEX sending ON messages (key) WHERE state = 4;
 CREATE INDEX unknown ON messages (key) WHERE state = 5;

@@ -212,9 +212,14 @@ class SqliteStore:
         self.commit.forgotten_homes += rows
         return bool(rows)
 
-    async def count_unknown(self) -> int:
-        """Messages that are unknown and not decided yet."""
-        rows = await self._fetch("SELECT count(*) FROM messages WHERE state = 5")
+    async def quiet(self, after: int, limit: int) -> list[Message]:
+        """Messages put aside for quiet hours, with keys above `after`, oldest first."""
+        query = f"SELECT {sql.COLUMNS} FROM messages WHERE state = 1 AND key > ? ORDER BY key LIMIT ?"
+        return await self._at_home([unpack(row) for row in await self._fetch(query, after, limit)])
+
+    async def count(self, state: State) -> int:
+        """Messages that are unknown and not decided yet, or put aside for quiet hours: others have no index for it."""
+        rows = await self._fetch(f"SELECT count(*) FROM messages WHERE state = {state:d}")
         return int(rows[0][0])
 
     async def count_waiting(self) -> list[tuple[int, int]]:

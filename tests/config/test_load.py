@@ -69,7 +69,12 @@ def test_the_sample_loads_as_it_stands() -> None:
 
 
 def test_the_sample_shows_every_key_and_true_defaults(tmp_path: Path) -> None:
-    text = re.sub(r"^# (\w+ = |\[profiles|\[\[incoming)", r"\1", SAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    text = re.sub(
+        r"^# (\w+ = |\[profiles|\[quiet_hours|\[\[incoming)",
+        r"\1",
+        SAMPLE.read_text(encoding="utf-8"),
+        flags=re.MULTILINE,
+    )
     (tmp_path / "gateway.toml").write_text(text, encoding="utf-8")
     for name in ("server.pem", "server.key", "clients.pem", "authorities.pem", "client.pem", "client.key"):
         (tmp_path / name).touch()
@@ -92,6 +97,7 @@ def test_the_sample_shows_every_key_and_true_defaults(tmp_path: Path) -> None:
         shown.upstream.tls,
         shown.clients["bank"],
         shown.clients["bank"].quota,
+        shown.quiet_hours["campaign"],
         carrier,
         bind,
     ):

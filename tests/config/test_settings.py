@@ -1,4 +1,5 @@
 import re
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
@@ -18,6 +19,7 @@ from config.settings import (
     LaneShares,
     OnUnknown,
     ProfileSettings,
+    QuietHours,
     QuotaSettings,
     RouteSettings,
     Settings,
@@ -36,6 +38,7 @@ TABLES: tuple[type[BaseModel], ...] = (
     UpstreamTls,
     WebSettings,
     ClientSettings,
+    QuietHours,
     QuotaSettings,
     CarrierSettings,
     BindSettings,
@@ -251,3 +254,7 @@ def test_a_bind_tells_people_where_its_connection_is_made() -> None:
 def test_a_time_zone_is_one_that_there_is(zone: str) -> None:
     with pytest.raises(ValidationError, match="must be a time zone by its IANA name"):
         QuotaSettings(parts_per_day=1, zone=zone)
+
+
+def test_times_of_day_may_be_written_as_toml_writes_them() -> None:
+    assert QuietHours(begin=time(21), end=time(8)) == QuietHours.model_validate({"begin": "21:00", "end": "08:00"})

@@ -88,6 +88,20 @@ PLANTS: list[tuple[Loc, object, str]] = [
         {"secret": {"env": "SECRET"}, "quota": {"zone": "UTC"}},
         "clients.boundless.quota.parts_per_month: is missing; or give parts_per_day, or both",
     ),
+    (
+        ("clients", "sleepy"),
+        {"secret": {"env": "SECRET"}, "quiet_hours": {"begin": "21:00", "end": "21:00"}},
+        "clients.sleepy.quiet_hours.end: must not be the same as begin: that is no time at all, or all day",
+    ),
+    (
+        ("quiet_hours",),
+        {"sale": {"begin": "24:00", "end": "8:00", "zone": "JST"}, "": {"begin": "00:00", "end": "01:00"}, "x": {}},
+        "quiet_hours.'': must be 1..64 characters, is ''\n"
+        'quiet_hours.sale.begin: must be a time of day, "00:00".."23:59", is \'24:00\'\n'
+        'quiet_hours.sale.end: must be a time of day, "00:00".."23:59", is \'8:00\'\n'
+        "quiet_hours.sale.zone: must be a time zone by its IANA name, like \"Asia/Tokyo\", is 'JST'\n"
+        "quiet_hours.x.begin: is missing\nquiet_hours.x.end: is missing",
+    ),
     (("clients", "shop"), {"secret": ""}, "clients.shop.secret: must be 1..1024 characters"),
     (("clients", "a b"), {"secret": {"env": "SECRET"}}, f"clients.'a b': {NAME}, is 'a b'"),
     (("clients", "pay"), {}, "clients.pay.secret: is missing"),

@@ -257,10 +257,16 @@ class FakeStore:
         await self._take_time()
         return self.free
 
-    async def count_unknown(self) -> int:
-        """Messages that are unknown."""
+    async def quiet(self, after: int, limit: int) -> list[Message]:
+        """Messages put aside for quiet hours."""
         await self._take_time()
-        return sum(row[5] == State.UNKNOWN for row in self.disk.values())
+        rows = sorted(row for row in self.disk.values() if row[5] == State.QUIET and row[0] > after)
+        return [unpack(row) for row in rows[:limit]]
+
+    async def count(self, state: State) -> int:
+        """Messages in a state."""
+        await self._take_time()
+        return sum(row[5] == state for row in self.disk.values())
 
     async def count_waiting(self) -> list[tuple[int, int]]:
         """(lane number, waiting messages)."""

@@ -208,7 +208,7 @@ def test_a_message_that_is_held_stays_in_memory_while_a_part_of_it_is_unknown() 
 # Time and clients
 
 
-@pytest.mark.parametrize("state", [State.WAITING, State.HELD])
+@pytest.mark.parametrize("state", [State.QUIET, State.WAITING, State.HELD])
 def test_what_expires_before_it_is_sent_is_told_and_leaves_memory(state: State) -> None:
     desk = Desk()
     made = message(expires_at=NOW, due=NOW, state=state)
@@ -222,11 +222,11 @@ def test_what_expires_before_it_is_sent_is_told_and_leaves_memory(state: State) 
 
 
 @pytest.mark.parametrize("other", [P.SENT, P.UNKNOWN, P.ACCEPTED, P.DELIVERED])
-@pytest.mark.parametrize("state", [State.WAITING, State.HELD])
+@pytest.mark.parametrize("state", [State.QUIET, State.WAITING, State.HELD])
 def test_what_a_carrier_has_begun_with_is_not_expired_by_us(state: State, other: PartState) -> None:
     desk = Desk()
     made = message(1, other, P.WAITING, expires_at=NOW, due=NOW, state=state)
-    assert desk.settler.fell_due(made, NOW) is (state is State.HELD)
+    assert desk.settler.fell_due(made, NOW) is (state is not State.WAITING)
     assert (made.state, made.due, desk.kinds()) == (State.WAITING, 0.0, [])
     assert not desk.settler.expire(made, NOW)
 
@@ -303,7 +303,7 @@ def test_what_was_held_waits_when_its_time_comes_and_then_for_its_expiry() -> No
     assert desk.copy(made).state is State.WAITING
 
 
-@pytest.mark.parametrize("state", [each for each in State if each not in (State.HELD, State.UNKNOWN)])
+@pytest.mark.parametrize("state", [each for each in State if each not in (State.QUIET, State.HELD, State.UNKNOWN)])
 def test_nothing_else_falls_due(state: State) -> None:
     desk = Desk()
     made = message(1, P.SENT, state=state, due=NOW)
@@ -311,7 +311,7 @@ def test_nothing_else_falls_due(state: State) -> None:
     assert (made.state, desk.kinds(), desk.store.commit.changed) == (state, [], {})
 
 
-@pytest.mark.parametrize("state", [State.WAITING, State.HELD])
+@pytest.mark.parametrize("state", [State.QUIET, State.WAITING, State.HELD])
 @pytest.mark.parametrize("parts", [0, 2])
 def test_a_message_without_a_part_on_the_wire_can_be_canceled(state: State, parts: int) -> None:
     desk = Desk()
@@ -324,7 +324,7 @@ def test_a_message_without_a_part_on_the_wire_can_be_canceled(state: State, part
     assert desk.copy(made).state is State.CANCELED
 
 
-@pytest.mark.parametrize("state", [each for each in State if each not in (State.WAITING, State.HELD)])
+@pytest.mark.parametrize("state", [each for each in State if each not in (State.QUIET, State.WAITING, State.HELD)])
 def test_it_is_too_late_to_cancel_what_is_on_its_way_or_over(state: State) -> None:
     desk = Desk()
     assert not desk.settler.cancel(message(1, P.WAITING, state=state), NOW)

@@ -190,7 +190,7 @@ async def use_all(store: SqliteStore) -> None:
     await store.find_messages("bank", ["m0", "m1"])
     await store.events("bank", 0, 9)
     await store.acknowledged("bank")
-    await store.count_unknown()
+    await store.count(State.UNKNOWN)
     await store.forget(NOW, 0, 9)
     await store.forget_ids(NOW, ("", ""), 9)
     await store.commit.wait()

@@ -11,9 +11,9 @@ import trio
 
 from protocol import link as links
 from protocol.codec import encode
-from protocol.events import Closed, Event, Requested
+from protocol.events import Answered, Closed, Event, Requested
 from protocol.operations import Outbind
-from protocol.pdu import RESPONSES, BindReceiver, BindTransceiver, EnquireLink
+from protocol.pdu import RESPONSES, BindReceiver, BindTransceiver, DeliverSm, EnquireLink
 from protocol.session import Limits, Session
 from protocol.states import Role
 from tests.gateway.builders import House, opened
@@ -21,6 +21,7 @@ from tests.gateway.certificates import Certificates, make_certificates
 
 SECONDS: Final = 20.0
 GOOD: Final = Outbind(b"smsc", b"hush")
+DELIVERY: Final = DeliverSm(source_addr=b"819012345678", destination_addr=b"0005123456", short_message=b"hi")
 OUTBIND: Final = {"listen": "127.0.0.1:0", "system_id": "smsc", "password": "hush"}
 
 
@@ -61,7 +62,7 @@ async def waiting(folder: Path, bind: dict[str, object], **changes: object) -> A
 
 
 async def call(port: int, outbind: Outbind | None, tls: ssl.SSLContext | None = None) -> tuple[Session, list[Event]]:
-    """Be an SMSC: connect, send the outbind, accept the bind; what came, until it is bound or over."""
+    """Be an SMSC: connect, send the outbind, accept the bind; what came until a delivery is answered or it is over."""
     stream = await links.connect("127.0.0.1", port, tls)
     session, seen = Session(Role.SMSC, Limits(), trio.current_time()), list[Event]()
     link = links.Link(stream, session, write_timeout=5.0)
@@ -71,11 +72,14 @@ async def call(port: int, outbind: Outbind | None, tls: ssl.SSLContext | None = 
             seen.append(event)
             if isinstance(event, Requested):
                 session.respond(event.sequence_number, RESPONSES[event.pdu.id]())
+                session.request(DELIVERY, trio.current_time())
+            elif isinstance(event, Answered):
+                scope.cancel()
         link.flush()
 
     if outbind:
         session.request(outbind, trio.current_time())
-    with trio.move_on_after(1.0):
+    with trio.CancelScope() as scope:
         await link.run(take)
     return session, seen
 
@@ -152,7 +156,7 @@ async def test_a_silent_stranger_does_not_keep_the_smsc_out(tmp_path: Path) -> N
 async def test_it_listens_again_when_the_link_is_lost(tmp_path: Path) -> None:
     async with waiting(tmp_path, table(), reconnect_min=0.01, reconnect_max=0.02) as (house, gate):
         for _ in range(2):
-            session, _ = await call(await gate.port(), GOOD)  # `call` goes after a second
+            session, _ = await call(await gate.port(), GOOD)  # `call` goes when it was answered
             assert session.room
         await gate.port()
         assert [line["cause"] for line in house.log if line["event"] == "bind_down"] == ["lost", "lost"]

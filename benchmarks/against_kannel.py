@@ -1,6 +1,7 @@
 """denpo beside Kannel: the same SMSC, the same texts, one machine, in turn. It needs Debian's package `kannel`.
 
-    python -m benchmarks.against_kannel --pairs 3 --charts docs/images --json figures.json
+    python -m benchmarks.against_kannel --pairs 3 --charts docs/images --markdown README.md --json figures.json
+    python -m benchmarks.against_kannel --read figures.json --charts docs/images --markdown README.md
 
 denpo has its defaults: a submit is answered when it is on disk, synced, and there are 2 binds of window 100, batches of
 50 where as many messages as possible are wanted, of 1 where they come steadily. Kannel has its best: 2 binds of window
@@ -11,9 +12,6 @@ CPU is that of a gateway's own processes. How each is put to the test is in `ben
 
 import argparse
 import json
-import os
-import platform
-import sqlite3
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -22,12 +20,15 @@ from statistics import median
 from typing import Any, Final
 
 from benchmarks import kannel
+from benchmarks.__main__ import about
+from benchmarks.bars import QUIET, refresh
 from benchmarks.charts import Bar, Chart, draw
 from benchmarks.rivals import BINDS, DENPO, FORCED, KANNEL, Load, Outcome, Rival, choose_rivals
 from benchmarks.wire import RATE
 
 QUICK: Final = Load(messages=2000, outstanding=1000, seconds=0.5)
 FIGURES: Final = ("messages_per_second", "own_cpu", "p50", "p99")
+MARK: Final = "<!-- figures: written by python -m benchmarks.against_kannel --markdown -->"
 _COLUMNS: Final = f"{'':26} messages/s   own us/message   p50 ms   p99 ms"
 _LABELS: Final = {DENPO: "denpo, synced to disk", KANNEL: "Kannel, not synced", FORCED: "Kannel with TCP_NODELAY"}
 
@@ -68,17 +69,28 @@ def _row(name: str, found: Mapping[str, float]) -> str:
     return f"{name:26} {speed:10,.0f}   {cpu:14.0f}   {p50:6.2f}   {p99:6.2f}"
 
 
-def describe_machine() -> dict[str, Any]:
-    """What the figures depend on."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    return {
-        "processor": next((line.partition(": ")[2] for line in lines if line.startswith("model name")), "unknown"),
-        "cores": os.cpu_count(),
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-        "sqlite": sqlite3.sqlite_version,
-        "kannel": kannel.version(),
-    }
+def make_table(found: Mapping[str, Any]) -> str:
+    """The medians as Markdown. Args: found: what is written as JSON."""
+    machine, runs = found["machine"], found["runs"]
+    busy = median(run["busy"] for run in runs)
+    lines = [
+        "| | messages/s | µs of CPU a message | median ms to the wire | 99 % |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for name, each in found["medians"].items():
+        speed, cpu, p50, p99 = (each[figure] for figure in FIGURES)
+        lines.append(f"| {name} | {speed:,.0f} | {cpu:.0f} | {p50:.1f} | {p99:.1f} |")
+    lines += [
+        "",
+        f"{machine['cores']} cores of {machine['cpu']}, Linux {machine['kernel']}, Python {machine['python']}, SQLite"
+        f" {machine['sqlite']}, {found['kannel']}; commit `{found['commit']}`; medians of"
+        f" {len(runs) // len(found['medians'])} runs of each, in turn.",
+    ]
+    if busy > QUIET:
+        lines[-1] += (
+            f" **Other work ran on the machine** (load average {busy:.1f}); the figures will be renewed in a quiet run."
+        )
+    return "\n".join(lines)
 
 
 def make_charts(medians: Medians, load: Load) -> dict[str, str]:
@@ -109,34 +121,55 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=load.seconds, help="of the open loop (%(default)g)")
     parser.add_argument("--quick", action="store_true", help="one small run of each, to show that it runs")
     parser.add_argument("--charts", type=Path, metavar="FOLDER", help="write charts there, as SVG")
+    parser.add_argument("--markdown", type=Path, metavar="PAGE", help="renew the table in this page")
+    parser.add_argument("--read", type=Path, metavar="FILE", help="take the figures from there instead of running")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     return parser.parse_args()
+
+
+def measure(load: Load, pairs: int) -> dict[str, Any]:
+    """Everything that was found, and where."""
+    rivals = choose_rivals()
+    if FORCED not in rivals:
+        print("TCP_NODELAY is not forced on Kannel: there is no C compiler (cc) here")
+    outcomes = run_pairs(rivals, load, pairs)
+    runs = [asdict(outcome) for outcome in outcomes]
+    return {
+        **about(),
+        "kannel": kannel.version(),
+        "load": asdict(load),
+        "medians": find_medians(outcomes),
+        "runs": runs,
+    }
+
+
+def write(found: Mapping[str, Any], asked: argparse.Namespace) -> None:
+    """What was asked for."""
+    if asked.charts:
+        for name, drawn in make_charts(found["medians"], Load(**found["load"])).items():
+            (asked.charts / name).write_text(drawn, encoding="utf-8")
+    if asked.markdown:
+        page = asked.markdown.read_text(encoding="utf-8")
+        asked.markdown.write_text(refresh(page, make_table(found), MARK), encoding="utf-8")
+    if asked.json:
+        asked.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def main() -> int:
     """Run it, print a table, write what was asked for; the exit code is 2 when there is no Kannel here."""
     asked = _parse()
-    if absent := kannel.missing():
+    if asked.read:
+        found = json.loads(asked.read.read_text(encoding="utf-8"))
+    elif absent := kannel.missing():
         print(absent, file=sys.stderr)
         return 2
-    load, pairs = Load(asked.messages, asked.outstanding, asked.seconds), asked.pairs
-    if asked.quick:
-        load, pairs = QUICK, 1
-    rivals = choose_rivals()
-    if FORCED not in rivals:
-        print("TCP_NODELAY is not forced on Kannel: there is no C compiler (cc) here")
-    outcomes = run_pairs(rivals, load, pairs)
-    medians = find_medians(outcomes)
+    else:
+        load = QUICK if asked.quick else Load(asked.messages, asked.outstanding, asked.seconds)
+        found = measure(load, 1 if asked.quick else asked.pairs)
     print("medians")
-    for name, found in medians.items():
-        print(_row(name, found))
-    if asked.charts:
-        for name, drawn in make_charts(medians, load).items():
-            (asked.charts / name).write_text(drawn, encoding="utf-8")
-    if asked.json:
-        runs = [asdict(outcome) for outcome in outcomes]
-        found_all = {"machine": describe_machine(), "load": asdict(load), "medians": medians, "runs": runs}
-        asked.json.write_text(json.dumps(found_all, indent=1), encoding="utf-8")
+    for name, figures in found["medians"].items():
+        print(_row(name, figures))
+    write(found, asked)
     return 0
 
 

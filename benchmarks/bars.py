@@ -92,13 +92,13 @@ def _warnings(found: Mapping[str, Any]) -> list[str]:
     return [part for warning in warnings for part in (warning, "")]
 
 
-def refresh(page: str, text: str) -> str:
+def refresh(page: str, text: str, begin: str = BEGIN) -> str:
     """A page with another text between its marks. Raises: ValueError: it has none."""
-    before, begin, rest = page.partition(BEGIN)
+    before, found, rest = page.partition(begin)
     _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page lacks the line {BEGIN if not begin else END}")
-    return f"{before}{BEGIN}\n{text}\n{END}{after}"
+    if not found or not end:
+        raise ValueError(f"the page lacks the line {END if found else begin}")
+    return f"{before}{begin}\n{text}\n{END}{after}"
 
 
 def _say(value: float) -> str:

@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks import kannel
-from benchmarks.against_kannel import find_medians, main, make_charts, run_pairs
+from benchmarks.against_kannel import MARK, find_medians, main, make_charts, run_pairs
 from benchmarks.rivals import DENPO, KANNEL, Load, Outcome
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +42,32 @@ def test_there_is_a_chart_for_throughput_processor_time_and_latency_that_shows_b
     assert "denpo, synced to disk: 8,000; Kannel, not synced: 4,000." in charts["against-kannel.svg"]
 
 
+def found(busy: float) -> dict[str, Any]:
+    """What a run would write as JSON."""
+    outcomes = [replace(outcome(name, speed), busy=busy) for name, speed in ((DENPO, 8000.0), (KANNEL, 4000.0))]
+    machine = {"cores": 2, "cpu": "some", "kernel": "6.1", "python": "3.11.2", "sqlite": "3.40.1"}
+    runs = [asdict(each) for each in outcomes]
+    about = {"machine": machine, "commit": "abc", "kannel": "Kannel bearerbox version 1.4.5"}
+    return {**about, "load": asdict(LOAD), "medians": find_medians(outcomes), "runs": runs}
+
+
+@pytest.mark.parametrize(("busy", "said"), [(0.1, False), (6.0, True)])
+def test_the_table_in_a_page_is_renewed_from_earlier_figures_and_says_when_the_machine_was_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, busy: float, said: bool
+) -> None:
+    page, figures = tmp_path / "page.md", tmp_path / "figures.json"
+    page.write_text(f"before\n{MARK}\nold\n<!-- end of figures -->\nafter\n", encoding="utf-8")
+    figures.write_text(json.dumps(found(busy)), encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["against_kannel", "--read", str(figures), "--markdown", str(page)])
+    assert main() == 0
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith(f"before\n{MARK}\n| | messages/s |")
+    assert text.endswith("\n<!-- end of figures -->\nafter\n")
+    assert "| denpo | 8,000 | 100 | 1.0 | 2.0 |" in text.splitlines()
+    assert "old" not in text.splitlines()
+    assert ("Other work ran" in text) is said
+
+
 def test_without_kannel_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -59,5 +87,5 @@ def test_a_small_run_measures_both_and_draws_charts(tmp_path: Path) -> None:
     figures = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
     assert set(figures["medians"]) >= {DENPO, KANNEL}
     assert all(run["messages_per_second"] > 0 and run["p99"] >= run["p50"] > 0 for run in figures["runs"])
-    assert figures["machine"]["kannel"].startswith("Kannel bearerbox version ")
+    assert figures["kannel"].startswith("Kannel bearerbox version ")
     assert len(list(tmp_path.glob("against-kannel*.svg"))) == 3

@@ -1,6 +1,7 @@
 """One account at one carrier: its throttle, its binds, and how it wants our messages."""
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -16,6 +17,9 @@ from protocol.text import cut, user_data
 if TYPE_CHECKING:
     from config.settings import BindSettings
     from gateway.core import Core
+
+
+_SENDING: Final = State.SENDING
 
 
 class Carrier:
@@ -75,6 +79,10 @@ class Carrier:
             message.cut_for = self._profile
         if len(made.pieces) > 1 and message.reference is None:
             message.reference = self.core.references.take(message.sender, message.to, self._bits, self.core.clock())
+        if not message.parts and len(made.pieces) == 1:  # nearly every message
+            part = Part(message, 1)
+            message.parts, message.carrier, message.state = [part], self.name, _SENDING
+            return [part]
         if len(message.parts) != len(made.pieces):
             if any(part.state is not PartState.WAITING for part in message.parts):
                 raise TextError("too_long", "the profile has changed since a part of it was sent")
@@ -94,7 +102,7 @@ class Carrier:
         message = part.message
         assert message.cut is not None
         user = user_data(message.cut, part.n, message.reference or 0, self._profile)
-        ton, npi, source = _source(message.sender, bind)
+        ton, npi, source = _source(message.sender, bind.source_ton, bind.source_npi)
         return SubmitSm(  # by position, in the order of the table: by name it takes 0.4 us more
             b"",
             ton,
@@ -129,12 +137,15 @@ class Carrier:
         return times.absolute(expires_at).encode("ascii")
 
 
-def _source(sender: str, bind: "BindSettings") -> tuple[int, int, bytes]:
-    """The source address of a sender id: type of number, numbering plan, octets (SMPP 3.4, 5.2.5, 5.2.6)."""
+@lru_cache(maxsize=1024)
+def _source(sender: str, ton: int | None, npi: int | None) -> tuple[int, int, bytes]:
+    """The source address of a sender id: type of number, numbering plan, octets (SMPP 3.4, 5.2.5, 5.2.6).
+
+    Args: ton, npi: of the bind's settings, where they say so.
+    """
     kind = (Ton.ALPHANUMERIC, Npi.UNKNOWN)
     if sender.startswith("+"):
         kind, sender = (Ton.INTERNATIONAL, Npi.ISDN), sender[1:]
     elif sender.isdigit():
         kind = (Ton.UNKNOWN, Npi.UNKNOWN)
-    ton = kind[0] if bind.source_ton is None else bind.source_ton
-    return ton, kind[1] if bind.source_npi is None else bind.source_npi, sender.encode("ascii")
+    return kind[0] if ton is None else ton, kind[1] if npi is None else npi, sender.encode("ascii")

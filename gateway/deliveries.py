@@ -26,7 +26,8 @@ STEADY: Final = 20
 WARN_SECONDS: Final = 60.0
 """Between two warnings of one carrier's receipts that can't be read."""
 
-_NOBODY: Final = (None, IdRule.EXACT)
+_EXACT: Final = IdRule.EXACT
+_NOBODY: Final = (None, _EXACT)
 
 _log = structlog.get_logger()
 
@@ -99,7 +100,7 @@ class Deliveries:
 
     def _settle(self, pdu: "DeliverSm", receipt: dict[str, Any], now: float) -> bool:
         """Settle a receipt whose part is in memory."""
-        find, message_id, rule = self._core.outstanding.find, receipt["message_id"], IdRule.EXACT
+        find, message_id, rule = self._core.outstanding.find, receipt["message_id"], _EXACT
         part = find(self._name, message_id) if self._spelled_alike else None
         if part is None or not _concerns(pdu, part.message):
             made = receipts.candidates(message_id, self._id_form)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger()
 
+_WAITING: Final = State.WAITING
 LEASE_AHEAD: Final = 500
 """Messages of a lane that may be handed out between two commits, and so may be doubted after a crash."""
 
@@ -105,7 +106,7 @@ class Lanes:
         """Take in what has just been committed; what finds no room stays on disk."""
         touched = set()
         for message in messages:
-            if message.state is not State.WAITING:
+            if message.state is not _WAITING:
                 continue
             feed = self._feed(message.plan, LANE_NUMBERS[message.lane])
             if message.key <= feed.cursor or message.key in self._live:
@@ -200,7 +201,7 @@ class Lanes:
             lane.popleft()
             message.queued = False
             feed.held -= 1
-            if message.state is State.WAITING:
+            if message.state is _WAITING:
                 left -= message.total
                 taken.append(message)
             if feed.behind and feed.held <= self._low:

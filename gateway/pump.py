@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from protocol.fields import Tlvs
 
 
+_SENDING: Final = State.SENDING  # names of their own: to name a member of an enum takes 0.1 us (Python 3.11)
+_SENT: Final = PartState.SENT
+_REPORT: Final = OnUnknown.REPORT
+
 CONGESTED: Final = 90
 """congestion_state from which on an SMSC is nearly, or fully, congested (SMPP 5.0, 4.8.4.18)."""
 
@@ -235,8 +239,8 @@ class Pump:
     def _adopt(self, message: Message) -> None:
         parts = self._begin(message)
         for part in parts:
-            part.state = PartState.SENT
-        if message.on_unknown is OnUnknown.REPORT and parts:
+            part.state = _SENT
+        if message.on_unknown is _REPORT and parts:
             self._marking += parts
             self.carrier.core.store.save(message)
         else:
@@ -266,12 +270,13 @@ class Pump:
 
     def _begin(self, message: Message) -> list[Part]:
         core = self.carrier.core
-        now = core.clock()
-        if 0 < message.expires_at <= now + self.carrier.least_left and core.settler.expire(message, now):
-            return []
-        if core.settler.quiet is not None and core.settler.keep_quiet(message, now):
-            self.progress += 1
-            return []
+        if message.expires_at or core.settler.quiet is not None:
+            now = core.clock()
+            if 0 < message.expires_at <= now + self.carrier.least_left and core.settler.expire(message, now):
+                return []
+            if core.settler.quiet is not None and core.settler.keep_quiet(message, now):
+                self.progress += 1
+                return []
         try:
             return self.carrier.begin(message)
         except TextError:
@@ -286,7 +291,7 @@ class Pump:
         room, at = self._room(session, now), self.carrier.core.clock()
         while self._parts and sent < room:
             part = self._parts.popleft()
-            if part.message.state is not State.SENDING or part.state is not PartState.SENT:
+            if part.message.state is not _SENDING or part.state is not _SENT:
                 self._leave_out(part)
                 continue
             try:

@@ -3,6 +3,8 @@
 from math import inf
 from typing import Final
 
+ANY_NUMBER: Final = 1 << 30
+"""Parts that may go when there is no limit: the window is one."""
 _SLACK: Final = 1e-4
 """Parts that rounding may have eaten; they stay owed, so the rate is kept."""
 
@@ -23,9 +25,9 @@ class Throttle:
         self._fill(now)
 
     def room(self, now: float) -> int:
-        """How many parts may go now; at most `burst`."""
+        """How many parts may go now; at most `burst`, without a rate any number."""
         if not self.rate:
-            return self.burst
+            return ANY_NUMBER
         self._fill(now)
         return max(0, int(self._tokens + _SLACK))
 

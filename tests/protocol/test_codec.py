@@ -40,7 +40,7 @@ from protocol.pdu import (
     Unbind,
     UnbindResp,
 )
-from tests.protocol.wire import PDU, SEQUENCES, built, doubtful, frame
+from tests.protocol.wire import FEWER, PDU, SEQUENCES, built, doubtful, frame
 
 TWINS = st.sampled_from([SubmitSm, DeliverSm, SubmitSmResp, DeliverSmResp])
 
@@ -59,6 +59,7 @@ def test_what_is_encoded_decodes_to_itself(pdu: Pdu, sequence: int) -> None:
 
 
 @pytest.mark.parametrize("cls", PDUS.values(), ids=lambda cls: cls.__name__)
+@FEWER
 @given(data=st.data())
 def test_every_pdu_makes_the_round_trip(cls: type[Pdu], data: st.DataObject) -> None:
     pdu = data.draw(built(cls))
@@ -319,6 +320,7 @@ def test_no_octets_keep_a_response_from_being_read(
 
 
 @pytest.mark.parametrize("cls", PDUS.values(), ids=lambda cls: cls.__name__)
+@FEWER
 @given(data=st.data(), status=st.just(0) | ERRORS)
 def test_a_frame_cut_short_is_read_or_refused_with_a_status(cls: type[Pdu], data: st.DataObject, status: int) -> None:
     body = data.draw(built(cls)).put()

@@ -4,7 +4,7 @@ from itertools import pairwise
 from typing import TypeAlias
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.codec import HEADER, encode
@@ -14,11 +14,10 @@ from protocol.pdu import PDUS, BindTransceiver, DeliverSm, SubmitSm, Unbind
 from protocol.session import Limits, Session
 from protocol.states import Role, State
 from tests.protocol.sessions import session_in
-from tests.protocol.wire import PDU, SEQUENCES, frame
+from tests.protocol.wire import FEWER, PDU, SEQUENCES, frame
 
 Result: TypeAlias = tuple[list[Event], list[Event], bytes, State]
 ENDS = pytest.mark.parametrize(("role", "state"), [(role, state) for role in Role for state in State])
-FEWER = settings(max_examples=settings().max_examples // 3)  # for each of the fourteen
 ENDING = State.DRAINING, State.UNBINDING
 LIMITS = Limits(response_timeout=5.0, inactivity_timeout=50.0, late_answers=3)
 

@@ -19,7 +19,7 @@ from protocol.codec import decode, encode
 from protocol.constants import Status, Tag
 from protocol.fields import TLVS, COctetString, Kind
 from protocol.pdu import PDUS, DeliverSm, Pdu, ShortMessage, SubmitSm
-from tests.protocol.wire import SEQUENCES, built, values
+from tests.protocol.wire import FEWER, SEQUENCES, built, values
 from tests.protocol.wire import TLVS as ANY_TLVS
 
 THEIRS: Final[dict[type[ShortMessage], Any]] = {SubmitSm: smpp34.SubmitSm, DeliverSm: smpp34.DeliverSm}
@@ -65,6 +65,7 @@ def test_what_we_write_smpp34_reads_field_by_field(
 
 
 @pytest.mark.parametrize("cls", [cls for cls in PDUS.values() if cls not in THEIRS], ids=lambda cls: cls.__name__)
+@FEWER
 @given(data=st.data(), sequence=SEQUENCES, status=SEQUENCES)
 def test_of_any_other_pdu_smpp34_reads_the_header_and_hands_out_the_body(
     cls: type[Pdu], data: st.DataObject, sequence: int, status: int

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from protocol.codec import HEADER
@@ -12,6 +13,8 @@ from protocol.pdu import PDUS, Pdu
 from protocol.record import Entries, Record
 
 R = TypeVar("R", bound=Record)
+FEWER = settings(max_examples=settings().max_examples // 3)
+"""For a property that is tried with each of a dozen cases or more, which have most in common."""
 SEQUENCES = st.integers(0, 0xFFFFFFFF)
 TAGS = st.sampled_from(sorted(Tag)).map(int) | st.integers(0, 0xFFFF)
 TLVS: st.SearchStrategy[Tlvs] = st.lists(st.tuples(TAGS, st.binary(max_size=40)), max_size=3).map(tuple)

@@ -4,6 +4,7 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,8 +28,9 @@ class Line:
     def __init__(self, path: Path, client: str = "load") -> None:
         """Connect and say hello. Raises: OSError; ValueError: the gateway did not welcome us."""
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(SILENCE_SECONDS)
         self._socket.connect(str(path))
+        self._socket.setblocking(False)
+        self._unsent = bytearray()
         self._held = bytearray()
         self._scanner = msgpack.Unpacker(max_buffer_size=0)
         self._passed = 0
@@ -55,11 +57,19 @@ class Line:
 
     def send(self, frame: list[Any]) -> None:
         """Send one frame."""
-        self._socket.sendall(msgpack.packb(frame))
+        self.send_packed(msgpack.packb(frame))
 
     def send_packed(self, octets: bytes) -> None:
-        """Send frames that were packed beforehand."""
-        self._socket.sendall(octets)
+        """Send frames that were packed beforehand; what has no room yet goes while others are received.
+
+        To wait for room here would be to wait for each other: the gateway reads no more while we do not read.
+        """
+        self._unsent += octets
+        self._flush()
+
+    def _flush(self) -> None:
+        with suppress(BlockingIOError):
+            del self._unsent[: self._socket.send(self._unsent)]
 
     def close(self) -> None:
         """Hang up."""
@@ -70,11 +80,25 @@ class Line:
         left = 1.0
         while left > 0:
             left = when - time.monotonic()
-            if select.select([self._socket], [], [], max(left, 0.0))[0]:
-                self.receive()
+            if self._readable(max(left, 0.0)):
+                self._read()
 
     def receive(self) -> None:
         """Wait for octets and deal with them. Raises: OSError: hung up, or silent; ValueError: something went wrong."""
+        deadline = time.monotonic() + SILENCE_SECONDS
+        while not self._readable(max(deadline - time.monotonic(), 0.0)):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the gateway said nothing for {SILENCE_SECONDS:g} s")
+        self._read()
+
+    def _readable(self, seconds: float) -> bool:
+        """Wait so long for octets; sends what has waited for room, and returns when some of it had."""
+        readable, writable, _ = select.select([self._socket], [self._socket] if self._unsent else [], [], seconds)
+        if writable:
+            self._flush()
+        return bool(readable)
+
+    def _read(self) -> None:
         octets = self._socket.recv(READ_OCTETS)
         if not octets:
             raise ConnectionError("the gateway closed the connection")

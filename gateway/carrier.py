@@ -16,7 +16,9 @@ from protocol.text import cut, user_data
 
 if TYPE_CHECKING:
     from config.settings import BindSettings
+    from gateway.bind import Bind
     from gateway.core import Core
+    from gateway.pump import Pump
 
 
 _SENDING: Final = State.SENDING
@@ -34,8 +36,12 @@ class Carrier:
         self.habits = core.settings.profile_of(name)
         burst = core.settings.burst_of(name)
         self.throttle = Throttle(self.settings.parts_per_second, burst, trio.current_time())
-        self._able: set[object] = set()
+        self._able: set[Bind] = set()
         """Binds that are up and may submit."""
+        self.slowed = False
+        """Whether it has ever refused something for its speed."""
+        self.first: set[Pump] = set()
+        """Pumps that are about to begin what was refused for its speed: others of its lane must not pass it by."""
         self._profile = core.profiles[name]
         self._validity = self.habits.validity
         self.least_left = 1.0 if self._validity == "relative" else 0.0
@@ -54,18 +60,24 @@ class Carrier:
         """Binds that are up and may submit."""
         return len(self._able)
 
-    def bind_up(self, bind: object) -> None:
+    def bind_up(self, bind: "Bind") -> None:
         """Note that a bind may submit."""
         self._able.add(bind)
         if len(self._able) == 1:
             self.core.lanes.carrier_up(self.name)
 
-    def bind_down(self, bind: object) -> None:
+    def bind_down(self, bind: "Bind") -> None:
         """Note that a bind is gone, or may not submit any longer; does nothing when it could not before."""
         if bind in self._able:
             self._able.remove(bind)
             if not self._able:
                 self.core.lanes.carrier_down(self.name)
+
+    def step_back(self, now: float) -> None:
+        """Have the binds put back what they have taken and not begun: something goes before it. now: Unix seconds."""
+        self.slowed = True
+        for bind in self._able:
+            bind.pump.step_back(now)
 
     def begin(self, message: Message) -> list[Part]:
         """Make a taken message ready to be sent.

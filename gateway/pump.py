@@ -65,7 +65,7 @@ class Pump:
         self._parts: deque[Part] = deque()
         """Taken and not yet written, though they count as sent; the first may be the rest of a message."""
         self._marking: list[Part] = []
-        """Taken; they go when the mark that they are being sent is on disk."""
+        """Taken; they go when the marks of those that need one are on disk."""
 
     @property
     def submits(self) -> bool:
@@ -132,18 +132,36 @@ class Pump:
         return self.submits and self.leaving and not self.carrier.bound
 
     def pause(self, now: float) -> None:
-        """Begin nothing new: what was taken and not begun goes first again. now: Unix seconds."""
+        """Begin nothing new. now: Unix seconds."""
         self.paused = True
+        self.step_back(now)
+
+    def step_back(self, now: float) -> None:
+        """Have what was taken and not begun go first again. now: Unix seconds."""
         self._put_back(self._unbegun(), now)
 
     def _unbegun(self) -> list[Part]:
         """Parts that were taken, of messages that no carrier has a part of, nor may have."""
-        held = {id(part) for part in (*self._parts, *self._marking)}
+        return self._held(*PartState)
+
+    def _held(self, *states: PartState) -> list[Part]:
+        """Parts that were taken, but the rest of messages that have another part in such a state, not WAITING."""
+        held = [*self._parts, *self._marking]
+        ours, begun = set(map(id, held)), set(states) - {PartState.WAITING}
 
         def is_begun(message: Message) -> bool:
-            return any(part.state is not PartState.WAITING and id(part) not in held for part in message.parts)
+            return any(part.state in begun and id(part) not in ours for part in message.parts)
 
-        return [part for part in (*self._parts, *self._marking) if not is_begun(part.message)]
+        return [part for part in held if not is_begun(part.message)]
+
+    def _note_first(self) -> None:
+        """Have the carrier know whether it holds what was refused before, and has not begun to send it again."""
+        first = self.carrier.first
+        if any(part.status for part in self._held(PartState.SENT)):
+            first.add(self)
+        elif self in first:
+            first.remove(self)
+            self.carrier.core.lanes.wake[self.carrier.name]()
 
     def give_back(self, unanswered: Sequence[Part], now: float) -> None:
         """Settle what was not answered as unknown; what was not written goes first again. now: Unix seconds."""
@@ -159,10 +177,13 @@ class Pump:
                 part.state = PartState.WAITING
         for message in {part.message.key: part.message for part in unsent}.values():
             self.carrier.core.settler.unsent(message, now)
+        if self in self.carrier.first:
+            self._note_first()
 
     def _obey(self, action: Action, status: int, link: Link) -> None:
         if action is Action.PAUSE:
             self._slow()
+            self.carrier.step_back(self.carrier.core.clock())
         elif action is Action.REBIND:
             link.session.unbind(trio.current_time(), f"the SMSC answered {status_name(status)}")
             link.flush()
@@ -210,21 +231,23 @@ class Pump:
         """
         carrier = self.carrier
         self._keep_quiet()
-        taken = self._pick(room - len(self._parts))
+        taken, marked = self._pick(room - len(self._parts)), False
         try:
             for message in taken:
-                self._adopt(message)
+                marked |= self._adopt(message)
         except Exception:  # a defect that ends the link: nobody would think of those that were not begun
             for message in taken:
                 if message.state is State.WAITING and not message.queued:
                     carrier.core.lanes.put_back(message)
             raise
-        if self._marking:
+        if carrier.slowed and any(part.status for part in self._marking):
+            self._note_first()
+        if marked:
             await carrier.core.store.commit.wait()
             self._drop_late()
             self._keep_quiet()
-            self._parts.extend(self._marking)
-            self._marking.clear()
+        self._parts.extend(self._marking)
+        self._marking.clear()
         return bool(taken)
 
     def _keep_quiet(self) -> None:
@@ -236,21 +259,24 @@ class Pump:
             if quieted:
                 self._put_back(quieted, now)
 
-    def _adopt(self, message: Message) -> None:
+    def _adopt(self, message: Message) -> bool:
+        """Make its parts ready to be written; whether that must be marked on disk before."""
         parts = self._begin(message)
         for part in parts:
             part.state = _SENT
+        self._marking += parts
         if message.on_unknown is _REPORT and parts:
-            self._marking += parts
             self.carrier.core.store.save(message)
-        else:
-            self._parts.extend(parts)
+            return True
+        return False
 
     def _pick(self, parts: int) -> list[Message]:
         """Take from the lanes what is to be sent over this bind, about so many parts."""
         lanes, name = self.carrier.core.lanes, self.carrier.name
         if self.paused:
             return lanes.take_begun(name) if self._is_last else []
+        if self.carrier.first and self.carrier.first != {self}:
+            return []
         return lanes.take(name, parts) if parts > 0 else []
 
     def _drop_late(self) -> None:
@@ -313,6 +339,8 @@ class Pump:
             self.carrier.counts.sent += sent
             self.progress += sent
             link.flush()
+        if self in self.carrier.first:
+            self._note_first()
         return len(self._parts) < waiting
 
     def _spare(self, message: Message, error: Exception) -> None:

@@ -73,6 +73,10 @@ class Bank:
         """The number of a message, as it is sent to the carrier."""
         return f"81901234567{n}"
 
+    def place(self, number: str) -> int:
+        """Which message it is, by its number."""
+        return int(number.removeprefix("81901234567"))
+
     async def _send(self, *frames: list[Any]) -> None:
         async with self._sending:
             await self._stream.send_all(b"".join(map(pack, frames)))

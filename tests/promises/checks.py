@@ -12,6 +12,9 @@ from tests.promises.lives import BURST, Record
 from tests.promises.smsc import MOMENT, SLACK, Entry
 from tests.promises.stories import RESPONSE_TIMEOUT
 
+SPEED: Final = ("throttle", "full")
+"""Refusals that come in time."""
+_PLAIN: Final = ("accept", "slow", "slower", "double", "double other")
 _AFTER_SENDING: Final = ("submitted", "delivered")
 
 
@@ -124,6 +127,39 @@ def keeps_to_one_carrier(record: Record) -> None:
                 assert given_up, f"{later}, though another carrier has, or may have, {there}"
 
 
+def keeps_the_order(record: Record) -> None:
+    """What is of one lane is begun in the order of its acceptance, where one bind sends it and nothing befalls it."""
+    firsts = {n: entries[0] for n in range(len(record.story.wanted)) if (entries := _entries(record, n))}
+    for n, later in firsts.items():
+        for m, earlier in firsts.items():
+            if m < n and earlier.carrier == later.carrier and _in_order(record, m, n):
+                alone = later.carrier == "beta" or record.story.sending == 1
+                broken = _broken(record, record.story.wanted[m].at, max(earlier.at, later.at))
+                before = _place(record, earlier) < _place(record, later)
+                assert before or broken or not alone, f"message {n} was begun before message {m}"
+
+
+def lets_nothing_pass_by(record: Record) -> None:
+    """What was refused for its speed goes before all of its lane that was behind it, and not begun when it was refused.
+
+    Over all binds of the account.
+    """
+    for refused in record.ledger.entries:
+        m = record.bank.place(refused.number)
+        again = [each for each in _entries(record, m) if each.at > refused.answered]
+        others = [each for each in _entries(record, m) if each not in again]
+        if refused.deed in SPEED and again and again[0].carrier == refused.carrier and _only_slowed(others):
+            for later in record.ledger.entries:
+                n = record.bank.place(later.number)
+                new = refused.answered < later.at and not any(
+                    each.at <= refused.answered for each in _entries(record, n)
+                )
+                if new and m < n and later.carrier == refused.carrier and _in_order(record, m, n):
+                    first = _place(record, again[0]) < _place(record, later)
+                    broken = _broken(record, record.story.wanted[m].at, max(later.at, again[0].at))
+                    assert first or broken, f"message {n} passed by message {m}, which was refused"
+
+
 def keeps_the_reference(record: Record) -> None:
     """All parts of a message have one reference; only a crash that left no trace of it on disk may change it."""
     for n, wanted in enumerate(record.story.wanted):
@@ -180,7 +216,8 @@ def tells_the_truth_of_refusals(record: Record) -> None:
             assert wanted.ttl, f"message {n} has no time to run out of"
             assert not any(entry.taken for entry in entries), f"message {n} is expired, and the carrier has it"
         if wanted.ttl:
-            late = [entry.at for entry in entries if entry.at > wanted.at + wanted.ttl + MOMENT]
+            begun = min((entry.at for entry in entries if entry.taken), default=inf)  # the rest of it follows
+            late = [entry.at for entry in entries if begun >= entry.at > wanted.at + wanted.ttl + MOMENT]
             assert not late or _excused(record, n), f"message {n} was handed over after its time: {late}"
 
 
@@ -202,6 +239,8 @@ PROMISES: Final[tuple[Callable[[Record], None], ...]] = (
     keeps_the_rate,
     keeps_parts_together,
     keeps_to_one_carrier,
+    keeps_the_order,
+    lets_nothing_pass_by,
     keeps_the_reference,
     tells_each_end_once,
     credits_the_right_message,
@@ -213,6 +252,27 @@ PROMISES: Final[tuple[Callable[[Record], None], ...]] = (
 def _entries(record: Record, n: int) -> list[Entry]:
     number = record.bank.number(n)
     return [entry for entry in record.ledger.entries if entry.number == number]
+
+
+def _place(record: Record, entry: Entry) -> int:
+    return record.ledger.entries.index(entry)
+
+
+def _in_order(record: Record, m: int, n: int) -> bool:
+    """Whether a message was accepted before another of its lane."""
+    first, second = record.story.wanted[m], record.story.wanted[n]
+    return first.lane == second.lane and first.at <= second.at
+
+
+def _only_slowed(entries: list[Entry]) -> bool:
+    """Whether a message was refused for its speed only, and nothing is unknown of it."""
+    return all(entry.deed in SPEED or (entry.taken and entry.deed in _PLAIN) for entry in entries)
+
+
+def _broken(record: Record, since: float, until: float) -> bool:
+    """Whether a connection or the gateway broke, or a connection was about to, in a time."""
+    ends = (*record.ledger.ends, *record.deaths, *record.stops)
+    return bool(record.story.faults) or any(since <= at <= until for at in ends)
 
 
 def _parts(entries: list[Entry]) -> set[int]:

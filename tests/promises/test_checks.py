@@ -80,6 +80,18 @@ BROKEN: dict[str, tuple[str, Record]] = {
         "keeps_to_one_carrier",
         record([entry(taken=False, answered=inf), entry(1.5, carrier="beta")], SUBMITTED),
     ),
+    "begun before an earlier one": (
+        "keeps_the_order",
+        record([entry(number="819012345671"), entry(1.5)], SUBMITTED, wanted=(Wanted(), Wanted())),
+    ),
+    "refused for its speed, and passed by": (
+        "lets_nothing_pass_by",
+        record(
+            [entry(taken=False, deed="throttle"), entry(1.2, number="819012345671"), entry(1.5)],
+            SUBMITTED,
+            wanted=(Wanted(), Wanted()),
+        ),
+    ),
     "two references": ("keeps_the_reference", record(parts(reference=6), SUBMITTED)),
     "two references in two lives": (
         "keeps_the_reference",

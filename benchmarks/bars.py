@@ -51,6 +51,7 @@ BARS: Final = (
     Bar("1,000,000 wait, carrier down: memory", "backlog_mb", "MB", most=250),
     Bar("1,000,000 wait, carrier down: memory after a start", "backlog_start_mb", "MB", most=250),
     Bar("1,000,000 wait: submits at the end, of those at the start", "backlog_rate_kept_percent", "%", least=90),
+    Bar("1,000,000 wait: the same, with ids in no order", "scattered_rate_kept_percent", "%", least=90),
     Bar("1,000,000 wait: from the command to the ready line", "backlog_start_seconds", "s", most=3),
     Bar("200 idle binds: share of a core", "idle_percent", "%", most=2),
     Bar("200 idle binds: memory", "idle_mb", "MB", most=100),

@@ -3,7 +3,8 @@
     python -m benchmarks.growth --messages 1000000
 
 A gateway takes messages until so many wait, is stopped and started again, and then finds its SMSC. The client is away
-meanwhile, so two events of each message wait for it; at last it comes back for them.
+meanwhile, so two events of each message wait for it; at last it comes back for them. Ids come one after the other, or
+with `--scattered` in no order, which costs the store's index more the longer it is.
 """
 
 import argparse
@@ -22,6 +23,10 @@ from benchmarks.upstream import Line, fill, pack_submits
 MESSAGES: Final = 1_000_000
 QUICK_MESSAGES: Final = 2000
 BATCH: Final = 100
+IN_ORDER: Final = "m-"
+"""Ids that begin so and go on with a number."""
+SCATTERED: Final = ""
+"""Ids in no order, as of UUIDs: each is found at another place of the store's index."""
 CHUNKS: Final = 50
 """In so many steps the backlog grows; the first and the last tenth of them are compared."""
 LOOK_SECONDS: Final = 0.2
@@ -31,27 +36,28 @@ MB: Final = 10**6
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """When so many messages wait: submits per second in the last step, and the gateway's memory in MB."""
+    """What brought the backlog to so many messages: submits per second, microseconds of the gateway's processor time
+    for each, and its memory in MB at the end."""
 
     messages: int
     per_second: float
+    us: float
     memory: float
 
 
-def grow(place: Rig, messages: int) -> tuple[list[Step], list[float]]:
-    """Take so many messages with the carrier down. Returns: each power of ten, and the rate of each step."""
+def grow(place: Rig, messages: int, ids: str) -> list[Step]:
+    """Take so many messages with the carrier down. Args: ids: IN_ORDER or SCATTERED."""
     steps: list[Step] = []
-    rates: list[float] = []
     with place.gateway() as gateway:
         line, before = Line(place.socket), 0
         for stop in _stops(messages):
-            frames = pack_submits(texts.amounts_in(texts.SHORT), before, stop - before, BATCH)
-            rates.append((stop - before) / fill(line, frames, BATCH))
+            count, spent = stop - before, gateway.cpu_seconds
+            took = fill(line, pack_submits(texts.amounts_in(texts.SHORT), before, count, BATCH, id=ids), BATCH)
+            us = (gateway.cpu_seconds - spent) / count * 1e6
+            steps.append(Step(stop, count / took, us, gateway.memory_octets / MB))
             before = stop
-            if stop == messages or str(stop).strip("0") == "1":
-                steps.append(Step(stop, rates[-1], gateway.memory_octets / MB))
         line.close()
-    return steps, rates
+    return steps
 
 
 def _stops(messages: int) -> Iterator[int]:
@@ -64,10 +70,13 @@ def _stops(messages: int) -> Iterator[int]:
     yield from range(step, messages + 1, step)
 
 
-def kept_up(rates: list[float]) -> float:
-    """The rate of submits at the end, in percent of that at the start."""
-    tenth = max(len(rates) // 10, 1)
-    return median(rates[-tenth:]) / median(rates[:tenth]) * 100
+def compare(steps: list[Step]) -> dict[str, float]:
+    """The first tenth of the steps beside the last: the rate at the end in percent of that at the start."""
+    tenth = max(len(steps) // 10, 1)
+    first, last = steps[:tenth], steps[-tenth:]
+    start, end = (median(step.per_second for step in some) for some in (first, last))
+    us = {f"backlog_us_at_{when}": median(s.us for s in some) for when, some in (("start", first), ("end", last))}
+    return {"backlog_submits_per_second": end, "backlog_rate_kept_percent": end / start * 100, **us}
 
 
 def drain(gateway: Process, smsc: RunningSmsc, messages: int) -> tuple[float, float]:
@@ -99,12 +108,12 @@ def replay(place: Rig, gateway: Process, events: int) -> tuple[float, float]:
     return events / took, (max(most, gateway.memory_octets) - before) / MB
 
 
-def measure(messages: int) -> tuple[list[Step], dict[str, float]]:
-    """One run of it all."""
+def measure(messages: int, ids: str = IN_ORDER) -> tuple[list[Step], dict[str, float]]:
+    """One run of it all. Args: as of `grow`."""
     port = free_port()
     with rig() as place:
         place.configure(port, settings=QUICKLY_AGAIN)
-        steps, rates = grow(place, messages)
+        steps = grow(place, messages, ids)
         begun = time.perf_counter()
         with place.gateway() as gateway:
             started, after = time.perf_counter() - begun, gateway.memory_octets / MB
@@ -113,9 +122,8 @@ def measure(messages: int) -> tuple[list[Step], dict[str, float]]:
                 drained, draining = drain(gateway, smsc, messages)
                 replayed, growth = replay(place, gateway, 2 * messages)
     return steps, {
-        "backlog_mb": steps[-1].memory,
-        "backlog_submits_per_second": rates[-1],
-        "backlog_rate_kept_percent": kept_up(rates),
+        "backlog_mb": max(step.memory for step in steps),
+        **compare(steps),
         "backlog_start_seconds": started,
         "backlog_start_cpu_seconds": spent,
         "backlog_start_mb": after,
@@ -127,19 +135,27 @@ def measure(messages: int) -> tuple[list[Step], dict[str, float]]:
 
 
 def figures(quick: bool) -> dict[str, float]:
-    """One run."""
-    return measure(QUICK_MESSAGES if quick else MESSAGES)[1]
+    """One run; and the growth alone once more, with ids in no order."""
+    messages = QUICK_MESSAGES if quick else MESSAGES
+    found = measure(messages)[1]
+    with rig() as place:
+        place.configure(free_port(), settings=QUICKLY_AGAIN)
+        steps = grow(place, messages, SCATTERED)
+    scattered = {"backlog_mb": max(step.memory for step in steps), **compare(steps)}
+    return found | {name.replace("backlog", "scattered"): value for name, value in scattered.items()}
 
 
 def main() -> None:
     """Run it once and print it."""
     parser = argparse.ArgumentParser("python -m benchmarks.growth", description=__doc__.partition("\n")[0])
     parser.add_argument("--messages", type=int, default=MESSAGES, help="in the backlog (%(default)s)")
+    parser.add_argument("--scattered", action="store_true", help="ids in no order, as of UUIDs (one after the other)")
     asked = parser.parse_args()
-    steps, found = measure(max(asked.messages // (CHUNKS * BATCH), 1) * CHUNKS * BATCH)
-    print("   waiting   submits/s   gateway MB")
+    messages = max(asked.messages // (CHUNKS * BATCH), 1) * CHUNKS * BATCH
+    steps, found = measure(messages, SCATTERED if asked.scattered else IN_ORDER)
+    print("   waiting   submits/s   us/submit   gateway MB")
     for step in steps:
-        print(f"{step.messages:10,} {step.per_second:11,.0f} {step.memory:13.1f}")
+        print(f"{step.messages:10,} {step.per_second:11,.0f} {step.us:11.1f} {step.memory:12.1f}")
     for name, value in found.items():
         print(f"{name:28} {value:12,.1f}")
 

@@ -81,7 +81,7 @@ def run_denpo(load: Load) -> Outcome:
     busy = os.getloadavg()[0]
     found = gateway.run_once(gateway.Plan(load.messages, load.outstanding, binds=BINDS))
     cpu = {"gateway": found.gateway_cpu, "smsc": found.smsc_cpu, "client": found.load_cpu}
-    late, _ = wire.measure_steady(1, load.seconds)
+    late, _, _ = wire.measure_steady(1, load.seconds)
     return Outcome(DENPO, found.messages_per_second, cpu, late.median, late.ninety_ninth, busy)
 
 

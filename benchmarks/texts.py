@@ -23,3 +23,8 @@ def amounts_in(text: str) -> Callable[[int], str]:
 def number_of(n: int, prefix: str = "090") -> str:
     """A mobile number of its own for each message, as people write it."""
     return f"{prefix}{n % 90_000_000 + 10_000_000:08d}"
+
+
+def scattered_id(n: int) -> str:
+    """An id of its own for each message that sorts nowhere near the one before, as a UUID does."""
+    return f"{n * 0x9E3779B97F4A7C15 % 2**64:016x}"  # odd, so no two of 2**64 are equal

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgpack
 
-from benchmarks.texts import number_of
+from benchmarks.texts import number_of, scattered_id
 
 SECRET: Final = "load"
 DEADLINE_SECONDS: Final = 600.0
@@ -160,12 +160,16 @@ class Line:
 def pack_submits(text: Callable[[int], str], first: int, count: int, batch: int, **more: str) -> Iterator[bytes]:
     """Frames of `batch` messages each.
 
-    Args: text: of the message of a number. more: keys of every message; "to" is how the numbers begin.
+    Args: text: of the message of a number. more: keys of every message; "to" is how the numbers begin, and "id" how
+        the ids do; without it they are scattered.
     """
-    prefix = more.pop("to", "090")
+    prefix, name = more.pop("to", "090"), more.pop("id", "m-")
     for start in range(first, first + count, batch):
         numbers = range(start, min(start + batch, first + count))
-        messages = [{"id": f"m-{n}", "to": number_of(n, prefix), "text": text(n), **more} for n in numbers]
+        messages = [
+            {"id": f"{name}{n}" if name else scattered_id(n), "to": number_of(n, prefix), "text": text(n), **more}
+            for n in numbers
+        ]
         yield msgpack.packb(["submit", start, messages])
 
 

@@ -91,20 +91,25 @@ def sum_up(line: Line, smsc: RunningSmsc, sent: Sent) -> Latencies:
     return Latencies.of([seen[number] - due for number, due in sent.due.items()])
 
 
-def measure_steady(batch: int, seconds: float) -> tuple[Latencies, Latencies]:
-    """One client that reads its events, in submits of so many. Returns: to the wire, and our own lag."""
+def measure_steady(batch: int, seconds: float) -> tuple[Latencies, Latencies, float]:
+    """One client that reads its events, in submits of so many.
+
+    Returns: to the wire, our own lag, and the gateway's share of a core meanwhile in percent.
+    """
     with rig() as place, running_smsc(note="8190") as smsc:
         place.configure(smsc.port)
-        with place.gateway():
+        with place.gateway() as gateway:
             line = Line(place.socket)
             line.subscribe()
             line.receive_until(time.monotonic() + min(seconds, SETTLE_SECONDS))
             warm = send(line, Offer(RATE, batch, min(seconds, WARM_UP_SECONDS)), 0)
             sum_up(line, smsc, warm)
+            spent = gateway.cpu_seconds
             sent = send(line, Offer(RATE, batch, seconds), len(warm.due))
+            share = (gateway.cpu_seconds - spent) / (len(sent.due) / RATE) * 100
             found = sum_up(line, smsc, sent)
             line.close()
-            return found, Latencies.of(sent.lags)
+            return found, Latencies.of(sent.lags), share
 
 
 def measure_otp(backlog: int, seconds: float) -> dict[str, float]:
@@ -163,9 +168,10 @@ def figures(quick: bool) -> dict[str, float]:
     """One run at a steady rate, in submits of one and of ten; times in milliseconds."""
     found: dict[str, float] = {}
     for name, batch in (("single", 1), ("batch", 10)):
-        late, lag = measure_steady(batch, QUICK_SECONDS if quick else SECONDS)
+        late, lag, share = measure_steady(batch, QUICK_SECONDS if quick else SECONDS)
         found |= {f"wire_{name}_p50_ms": late.median, f"wire_{name}_p99_ms": late.ninety_ninth}
         found |= {f"wire_{name}_max_ms": late.longest, f"wire_{name}_lag_p99_ms": lag.ninety_ninth}
+        found[f"wire_{name}_gateway_percent"] = share
     return found
 
 
@@ -187,8 +193,10 @@ def main() -> None:
         return
     print(f"{'ms':16} {'messages':>8} {'median':>10} {'99 %':>10} {'longest':>10}")
     for batch in (1, 10):
-        late, lag = measure_steady(batch, asked.seconds)
-        print(f"submits of {batch:5} {late}\n{'  our own lag':16} {lag}", flush=True)
+        late, lag, share = measure_steady(batch, asked.seconds)
+        print(
+            f"submits of {batch:5} {late}\n{'  our own lag':16} {lag}\n  gateway: {share:.0f} % of a core", flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -322,8 +322,8 @@ _STATE_NAMES: Final = {state: state.name.lower() for state in State} | {
 }
 
 
-def event(message: Message, kind: str, at: float, **more: Any) -> dict[str, Any]:  # noqa: ANN401  # per kind
-    """An event about an outgoing message (upstream protocol, version 1). `at`: Unix seconds."""
+def event(message: Message, kind: str, at: float) -> dict[str, Any]:
+    """What all events about an outgoing message say (upstream protocol, version 1). `at`: Unix seconds."""
     made = {
         "type": kind,
         "at": at,
@@ -332,7 +332,6 @@ def event(message: Message, kind: str, at: float, **more: Any) -> dict[str, Any]
         "carrier": message.carrier,
         "final": message.state >= FINAL,
         "meta": message.meta,
-        **more,
     }
     if message.repeated:
         made["possible_duplicate"] = True

@@ -343,7 +343,9 @@ class Settler:
         client = self._clients.get(message.client)
         if client and client.events is _FINAL_ONLY and message.state < FINAL and kind != "unknown":
             return
-        self._store.emit(message.client, pack(event(message, kind, now, **_details(message, kind))))
+        made = event(message, kind, now)
+        _add_details(made, message, kind)
+        self._store.emit(message.client, pack(made))
 
 
 def _goes_on(message: Message, derived: State) -> bool:
@@ -355,22 +357,21 @@ def _goes_on(message: Message, derived: State) -> bool:
     return put_aside and any(part.state is PartState.WAITING for part in message.parts)
 
 
-def _details(message: Message, kind: str) -> dict[str, Any]:
-    """What an event says beyond what all events say (upstream protocol, version 1)."""
+def _add_details(made: dict[str, Any], message: Message, kind: str) -> None:
+    """Add what an event says beyond what all events say (upstream protocol, version 1)."""
     if kind == "submitted":
-        return {"parts": len(message.parts)}
-    if kind in ("delivered", "undelivered", "expired"):
+        made["parts"] = len(message.parts)
+    elif kind in ("delivered", "undelivered", "expired"):
         parts = [part for part in message.parts if part.receipt]
         told = parts[0] if len(parts) == 1 else max(parts, key=lambda part: (part.state, part.at), default=None)
-        if told is None or told.receipt is None:
-            return {}
-        receipt = {key: told.receipt[key] for key in _RECEIPT_KEYS}
-        return {"receipt": receipt, "reason": receipt["state"]} if kind == "undelivered" else {"receipt": receipt}
-    if kind == "rejected":
+        if told is not None and told.receipt is not None:
+            made["receipt"] = {key: told.receipt[key] for key in _RECEIPT_KEYS}
+            if kind == "undelivered":
+                made["reason"] = told.receipt["state"]
+    elif kind == "rejected":
         refused = (part for part in message.parts if part.state is PartState.REJECTED)
         status = max(refused, key=lambda part: part.at).status
-        return {"status": status, "status_name": status_name(status)}
-    return {}
+        made["status"], made["status_name"] = status, status_name(status)
 
 
 def describe_receipt(receipt: "Receipt") -> dict[str, Any] | None:

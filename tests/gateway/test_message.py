@@ -86,7 +86,8 @@ def test_the_numbers_on_disk_never_change() -> None:
         *(("EXPIRED", 6), ("REJECTED", 7)),
     ]
     assert [(state.name, int(state)) for state in State] == [
-        *(("WAITING", 2), ("HELD", 3), ("SENDING", 4), ("UNKNOWN", 5), ("SUBMITTED", 6), ("REPORTED", 7)),
+        *(("QUIET", 1), ("WAITING", 2), ("HELD", 3), ("SENDING", 4), ("UNKNOWN", 5), ("SUBMITTED", 6)),
+        ("REPORTED", 7),
         *(("DONE", 10), ("DELIVERED", 11), ("UNDELIVERED", 12), ("REJECTED", 13), ("EXPIRED", 14), ("CANCELED", 15)),
     ]
     assert LANES == (Lane.OTP, Lane.URGENT, Lane.NORMAL, Lane.BULK)
@@ -230,7 +231,7 @@ def test_a_resend_sends_the_unknown_parts_and_only_those_again(states: list[Part
 @pytest.mark.parametrize("state", State)
 def test_a_status_names_every_state(state: State) -> None:
     told = describe(message(1, P.ACCEPTED, state=state))
-    names = {State.REPORTED: "unknown", State.DONE: "submitted"}
+    names = {State.QUIET: "held", State.REPORTED: "unknown", State.DONE: "submitted"}
     assert told["state"] == names.get(state, state.name.lower())
     assert told["final"] is (state >= State.DONE)
     assert (told["id"], told["ok"], told["carrier"]) == ("m1", True, "alpha")
@@ -247,9 +248,9 @@ def test_a_status_tells_of_each_part_as_the_contract_has_it() -> None:
 
 def test_an_event_has_the_keys_of_the_contract_and_no_number_and_no_text() -> None:
     made = message(255, P.ACCEPTED, state=State.DONE, meta={"order": 1})
-    told = event(made, "submitted", NOW, parts=1)
+    told = event(made, "submitted", NOW)
     expected = {"type": "submitted", "at": NOW, "id": "m255", "message_id": "ff", "carrier": "alpha"}
-    assert told == expected | {"final": True, "meta": {"order": 1}, "parts": 1}
+    assert told == expected | {"final": True, "meta": {"order": 1}}
     assert msgpack.unpackb(msgpack.packb(told)) == told
 
 

@@ -217,3 +217,31 @@ async def test_a_carrier_that_begins_to_spell_ids_in_another_form_is_matched_and
     [warning] = [entry for entry in house.log if entry["event"] == "receipt_rule_changed"]
     assert (warning["carrier"], warning["before"], warning["rule"]) == ("alpha", "exact", "dec_to_hex")
     assert house.core.counts.carriers["alpha"].rule_changes == 1
+
+
+@pytest.mark.parametrize(
+    ("form", "answers", "receipts"),
+    [
+        ("same", (b"10", b"16"), (b"10", b"16")),
+        ("hex_to_dec", (b"10", b"16"), (b"16", b"22")),
+        ("dec_to_hex", (b"16", b"10"), (b"10", b"A")),
+    ],
+)
+async def test_in_a_fixed_form_an_early_receipt_is_not_taken_for_another_to_the_same_number(
+    tmp_path: Path, autojump_clock: MockClock, form: str, answers: tuple[bytes, bytes], receipts: tuple[bytes, bytes]
+) -> None:
+    async with opened(tmp_path, {"carriers.alpha.profile": "own", "profiles.own.message_id": form}) as house:
+        house.smsc.reply = lambda taken: None
+        caller = await house.greet()
+        house.start_binds()
+        line = await house.smsc.wait_bound(0)
+        await caller.submit(message("1"), message("2"))
+        first, second = await house.smsc.wait_taken(2)
+        line.answer(first, message_id=answers[0])
+        await house.wait_events("submitted")
+        assert await line.answered(line.deliver(receipt(receipts[1], state=b"UNDELIV"))) == 0
+        line.answer(second, message_id=answers[1])
+        await house.wait_events("submitted", "submitted", "undelivered")
+        line.deliver(receipt(receipts[0]))
+        events = await house.wait_events("submitted", "submitted", "undelivered", "delivered")
+    assert [event["id"] for event in events] == ["1", "2", "2", "1"]

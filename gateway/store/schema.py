@@ -94,7 +94,12 @@ NEWEST_NAMED: Final = 20
 LOG_OCTETS: Final = 64 * 1024 * 1024
 """What the write-ahead log grows to: four times what is checkpointed at once, for a reader may hold that up."""
 
-_SIZES: Final = (256, 64, 16, 4, 1)
+CACHED_STATEMENTS: Final = 512
+"""Prepared at once: all those that are run often."""
+_MOST: Final = 256
+"""Rows in one statement at most."""
+_STEP: Final = 32
+"""Statements have a multiple of so many rows, or fewer: 39 of a kind to be prepared, and mostly two to be run."""
 
 
 class Rows:
@@ -113,7 +118,8 @@ class Rows:
         """
         start = changed = 0
         while start < len(rows):
-            size = next(size for size in _SIZES if size <= len(rows) - start)
+            rest = len(rows) - start
+            size = min(rest - rest % _STEP, _MOST) or rest
             values = [*first, *chain.from_iterable(rows[start : start + size])]
             changed += connection.execute(self.statement(size), values).rowcount
             start += size
@@ -122,8 +128,8 @@ class Rows:
     def select(self, connection: sqlite3.Connection, rows: Sequence[Sequence[Any]], *first: object) -> list[Any]:
         """Like `run`, for a query: all the rows that it finds."""
         found: list[Any] = []
-        for start in range(0, len(rows), _SIZES[0]):
-            some = rows[start : start + _SIZES[0]]
+        for start in range(0, len(rows), _MOST):
+            some = rows[start : start + _MOST]
             found += connection.execute(self.statement(len(some)), [*first, *chain.from_iterable(some)])
         return found
 
@@ -186,7 +192,9 @@ def open_database(path: str) -> sqlite3.Connection:
 
     Raises: sqlite3.Error: not a database, locked, or the disk. ValueError: of a newer version.
     """
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=CACHED_STATEMENTS
+    )
     connection.execute("PRAGMA page_size = 8192")  # of a new database; a tenth less time a message than 4096
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")

@@ -245,3 +245,21 @@ async def test_in_a_fixed_form_an_early_receipt_is_not_taken_for_another_to_the_
         line.deliver(receipt(receipts[0]))
         events = await house.wait_events("submitted", "submitted", "undelivered", "delivered")
     assert [event["id"] for event in events] == ["1", "2", "2", "1"]
+
+
+async def test_a_receipt_that_comes_twice_at_once_is_settled_once_though_its_message_was_on_disk(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with opened(tmp_path) as house:
+        caller = await house.greet()
+        house.start_binds()
+        await caller.submit(message("1"))
+        await house.wait_events("submitted")
+    async with opened(tmp_path) as house:
+        house.start_binds()
+        line = await house.smsc.wait_bound(0)
+        again = [line.session.request(receipt(b"1"), trio.current_time()) for _ in range(2)]
+        line.link.flush()
+        assert [await line.answered(sequence) for sequence in again] == [0, 0]
+        await house.wait_events("delivered")
+        assert [entry for entry in house.log if entry["event"] == "defect"] == []

@@ -79,6 +79,19 @@ async def test_a_message_that_is_held_says_so_and_can_be_cancelled(tmp_path: Pat
         assert len(house.smsc.taken) == 1
 
 
+async def test_it_is_held_though_no_bind_is_there_to_hold_it(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with opened(tmp_path, QUIET) as house:
+        caller = await house.greet()
+        await caller.submit(message("1", not_before=EPOCH + BEGIN + 30))
+        await trio.sleep_until(BEGIN + 1)
+        await caller.submit(message("2"))
+        assert await states(caller, "1", "2") == ["held", "held"]
+        await trio.sleep_until(BEGIN + 40)
+        assert await states(caller, "1", "2") == ["held", "held"]
+        await trio.sleep_until(END + TICK)
+        assert await states(caller, "1", "2") == ["waiting", "waiting"]
+
+
 async def test_a_backlog_stops_when_quiet_hours_begin_and_goes_on_in_order(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
@@ -152,6 +165,21 @@ async def test_a_message_that_was_begun_is_sent_whole(tmp_path: Path, autojump_c
     assert not any(map(within, times(house)[3:]))
 
 
+async def test_a_part_that_comes_back_is_sent_when_the_carrier_has_others_of_its_message(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with opened(tmp_path, QUIET) as house:
+        house.smsc.reply = lambda taken: (
+            (Status.RTHROTTLED, b"") if taken.part == 2 and taken.at < BEGIN + 5 else house.smsc.number(taken)
+        )
+        caller = await house.greet()
+        house.start_binds()
+        await trio.sleep_until(BEGIN - 1)
+        await caller.submit(message("1", LONG))
+        await house.wait_events("submitted")
+    assert BEGIN + 5 <= times(house)[-1] < BEGIN + 15
+
+
 async def test_a_message_whose_time_is_over_in_quiet_hours_expires_then(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
@@ -183,6 +211,24 @@ async def test_what_was_being_marked_when_they_began_is_put_aside(tmp_path: Path
         assert (await states(caller, "1"), house.smsc.taken) == (["held"], [])
         await house.wait_events("submitted")
     assert END <= times(house)[0] < END + TICK
+
+
+async def test_what_was_taken_and_waits_for_the_rate_when_they_begin_is_put_aside(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    two: dict[str, object] = {"carriers.alpha.binds": [bind_table(), bind_table()], "profiles.generic.max_parts": 1}
+    async with opened(tmp_path, QUIET | two | {"carriers.alpha.parts_per_second": 0.1}) as house:
+        caller = await house.greet()
+        binds = house.start_binds()
+        await house.smsc.wait_bound(1)
+        await trio.sleep_until(BEGIN - 2)
+        await caller.submit(message("1", lane="bulk"), message("2", lane="bulk"))
+        await trio.sleep(1.0)
+        assert [len(bind.pump._parts) for bind in binds] in ([0, 1], [1, 0])  # each saw room for one
+        await trio.sleep_until(BEGIN + 30)
+        assert sorted(await states(caller, "1", "2")) == ["held", "submitted"]
+        await house.wait_events("submitted", "submitted")
+    assert (times(house)[0] < BEGIN, END <= times(house)[1] < END + TICK) == (True, True)
 
 
 async def test_a_scheduled_message_that_falls_due_in_quiet_hours_waits_for_their_end(

@@ -50,6 +50,8 @@ async def test_an_id_that_was_there_before_is_answered_as_then_and_costs_nothing
         caller = await house.greet()
         assert await submit(caller, 1, 2, 3) == [""] * 3
         assert await submit(caller, 1, 2) == ["again"] * 2
+    async with opened(tmp_path, FIVE) as house:
+        caller = await house.greet()
         assert await submit(caller, 1, 2, 3, 4, 5, 6, 4) == ["again", "again", "again", "", "", "quota", "again"]
         assert await submit(caller, 5, 6) == ["again", "quota"]
     async with opened(tmp_path, FIVE) as house:

@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ROOMS := gateway protocol simulator config tests benchmarks
 
+# Hundreds of processes are started by the tests: each would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check coverage bench soak fuzz docs screenshots format lock clean
 .DELETE_ON_ERROR:
 
@@ -12,7 +15,9 @@ demo: $(VENV)/runtime  ## show one message of each kind go through, live
 	$(BIN)/python -m benchmarks.demo
 
 test: $(VENV)/dev  ## the whole test suite
-	$(BIN)/python -m pytest -q -n auto --dist loadfile
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# One more than there are processors: there is mostly one that waits for a process, a socket or the disk.
+WORKERS := $$(($$(getconf _NPROCESSORS_ONLN) + 1))
 
 check: $(VENV)/dev  ## format, lint, types, walls
 	$(BIN)/ruff format --check $(ROOMS)

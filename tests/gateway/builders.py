@@ -29,7 +29,7 @@ from gateway.store.sqlite import SqliteStore
 from gateway.upkeep import Upkeep
 from tests.config.documents import SECRET, load_tree, plant
 from tests.gateway.callers import Caller
-from tests.gateway.carriers import Smsc
+from tests.gateway.carriers import Line, Smsc
 
 EPOCH: Final = 1_780_000_000.0
 """Unix seconds at the zero of virtual time."""
@@ -169,6 +169,12 @@ class House:
         caller = self.call()
         await caller.greet(client, secret)
         return caller
+
+    async def begin(self) -> tuple[Caller, Line]:
+        """A client that has been welcomed, and the connection of the first bind, once it is bound."""
+        caller = await self.greet()
+        self.start_binds()
+        return caller, await self.smsc.wait_bound(0)
 
     async def wait(self, condition: Callable[[], bool]) -> None:
         """Wait until a commit makes the condition true."""

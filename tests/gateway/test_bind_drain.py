@@ -35,9 +35,7 @@ async def test_it_waits_for_the_answers_that_are_owed_and_sends_nothing_new(
 ) -> None:
     async with opened(tmp_path, {"carriers.alpha.binds.0.window": 1}) as house:
         house.smsc.reply = house.smsc.after(4.0)
-        caller = await house.greet()
-        house.start_binds()
-        await house.smsc.wait_bound(0)
+        caller, _ = await house.begin()
         await caller.submit(message("1"), message("2"))
         await house.smsc.wait_taken(1)
         assert 3.9 < await drain(house) < 4.1
@@ -52,9 +50,7 @@ async def test_the_rest_of_a_message_that_was_begun_is_sent_before_the_unbind_an
 ) -> None:
     async with opened(tmp_path, {"carriers.alpha.binds.0.window": 1}) as house:
         house.smsc.reply = house.smsc.after(2.0)
-        caller = await house.greet()
-        house.start_binds()
-        await house.smsc.wait_bound(0)
+        caller, _ = await house.begin()
         await caller.submit(message("1", LONG, on_unknown=on_unknown), message("2", LONG, on_unknown=on_unknown))
         await house.smsc.wait_taken(1)
         assert 5.9 < await drain(house) < 6.1
@@ -83,9 +79,7 @@ async def test_a_rest_that_was_refused_for_its_speed_is_sent_before_the_unbind(
 async def test_a_rest_that_is_not_wanted_any_more_is_not_waited_for(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with opened(tmp_path, {"carriers.alpha.binds.0.window": 1}) as house:
         house.smsc.reply = lambda taken: None
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(message("1", LONG))
         [taken] = await house.smsc.wait_taken(1)
 
@@ -103,9 +97,7 @@ async def test_what_is_not_answered_in_time_is_unknown_and_the_bind_ends_all_the
 ) -> None:
     async with opened(tmp_path) as house:
         house.smsc.reply = lambda taken: None
-        caller = await house.greet()
-        house.start_binds()
-        await house.smsc.wait_bound(0)
+        caller, _ = await house.begin()
         await caller.submit(message("1"))
         await house.smsc.wait_taken(1)
         assert 3.0 <= await drain(house, 3.0) < 8.1  # and it may drain before it answers our unbind
@@ -122,9 +114,7 @@ async def test_an_smsc_that_does_not_answer_the_unbind_is_left(tmp_path: Path, a
 
 async def test_deliveries_are_kept_and_answered_before_the_unbind(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with opened(tmp_path) as house:
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(message("1"))
         await house.wait_events("submitted")
         house.disk.hold()
@@ -153,9 +143,7 @@ async def test_deliveries_that_were_lost_with_a_link_are_not_waited_for(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with opened(tmp_path) as house:
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(message("1"))
         await house.wait_events("submitted")
         house.disk.hold()
@@ -178,9 +166,7 @@ async def test_when_the_smsc_unbinds_what_is_in_flight_is_waited_for_and_nothing
 ) -> None:
     async with opened(tmp_path, {"carriers.alpha.binds.0.window": 2}) as house:
         house.smsc.reply = lambda taken: house.smsc.after(2.0)(taken) if taken.bind == 0 else house.smsc.number(taken)
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(*(message(str(n), f"便{n}") for n in range(4)))
         await house.smsc.wait_taken(2)
         unbind(line)
@@ -196,9 +182,7 @@ async def test_when_the_smsc_unbinds_the_deliveries_we_hold_are_answered_first(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with opened(tmp_path) as house:
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(message("1"))
         await house.wait_events("submitted")
         house.disk.hold()
@@ -218,9 +202,7 @@ async def test_what_the_smsc_does_not_answer_after_its_unbind_is_unknown(
 ) -> None:
     async with opened(tmp_path, {"carriers.alpha.peer_unbind_timeout": 4.0}) as house:
         house.smsc.reply = lambda taken: None
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(message("1"))
         await house.smsc.wait_taken(1)
         begun = trio.current_time()

@@ -30,9 +30,7 @@ async def test_a_final_receipt_ends_the_message(
     tmp_path: Path, autojump_clock: MockClock, state: bytes, kind: str, reason: str | None
 ) -> None:
     async with opened(tmp_path) as house:
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(message("a", meta={"order": 7}))
         await house.wait_events("submitted")
         assert await line.answered(line.deliver(receipt(b"1", state=state))) == 0
@@ -48,9 +46,7 @@ async def test_a_receipt_that_is_not_final_changes_nothing(
     tmp_path: Path, autojump_clock: MockClock, state: bytes
 ) -> None:
     async with opened(tmp_path) as house:
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(message("a"))
         await house.wait_events("submitted")
         assert await line.answered(line.deliver(receipt(b"1", state=state))) == 0
@@ -65,9 +61,7 @@ async def test_a_carrier_may_have_final_states_of_its_own(
     async with opened(
         tmp_path, {"profiles.own.final_states": ["accepted", "unknown"], "carriers.alpha.profile": "own"}
     ) as house:
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(message("a"))
         await house.wait_events("submitted")
         line.deliver(receipt(b"1", state=state))
@@ -79,9 +73,7 @@ async def test_a_text_is_a_receipt_only_where_the_carrier_sends_them_so(
     tmp_path: Path, autojump_clock: MockClock, by_text: bool
 ) -> None:
     async with opened(tmp_path, {"profiles.own.receipts_by_text": by_text, "carriers.alpha.profile": "own"}) as house:
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(message("a"))
         await house.wait_events("submitted")
         line.deliver(replace(receipt(b"1"), esm_class=0))
@@ -90,9 +82,7 @@ async def test_a_text_is_a_receipt_only_where_the_carrier_sends_them_so(
 
 async def test_how_ids_differ_is_counted(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with opened(tmp_path) as house:
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         house.smsc.reply = lambda taken: (0, b"%X" % (255 + house.smsc.taken.index(taken)))
         await caller.submit(message("a"), message("b"))
         await house.wait_events("submitted", "submitted")
@@ -106,9 +96,7 @@ async def test_a_delivery_is_answered_only_when_what_it_brings_is_on_disk(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with opened(tmp_path) as house:
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(message("a"))
         await house.wait_events("submitted")
         house.disk.hold()
@@ -125,9 +113,7 @@ async def test_a_delivery_that_was_not_kept_when_the_link_broke_is_never_answere
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with opened(tmp_path) as house:
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(message("a"))
         await house.wait_events("submitted")
         house.disk.hold()
@@ -160,9 +146,7 @@ async def test_a_receipt_that_overtakes_its_answer_waits_for_it(
 ) -> None:
     async with opened(tmp_path) as house:
         house.smsc.reply = lambda taken: None
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(message("a"))
         [taken] = await house.smsc.wait_taken(1)
         assert await line.answered(line.deliver(receipt(b"77"))) == 0
@@ -179,9 +163,7 @@ async def test_a_receipt_that_overtakes_its_answer_waits_for_it(
 
 async def test_a_receipt_that_comes_twice_counts_once(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with opened(tmp_path) as house:
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(message("a"))
         await house.wait_events("submitted")
         assert await line.answered(line.deliver(receipt(b"1"))) == 0
@@ -193,9 +175,7 @@ async def test_a_receipt_that_comes_twice_counts_once(tmp_path: Path, autojump_c
 
 async def test_a_receipt_finds_a_message_that_has_left_memory(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with opened(tmp_path, {"gateway.outstanding": 1}) as house:
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(message("a"), message("b", LONG), message("c"))
         await house.wait_events("submitted", "submitted", "submitted")
         assert len(house.core.outstanding) == 1
@@ -222,9 +202,7 @@ async def test_a_receipt_finds_its_message_after_a_restart(tmp_path: Path, autoj
 
 async def test_a_receipt_that_names_another_number_is_not_credited(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with opened(tmp_path) as house:
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(message("a"))
         await house.wait_events("submitted")
         assert await line.answered(line.deliver(receipt(b"1", OTHER, b"UNDELIV"))) == 0
@@ -238,9 +216,7 @@ async def test_an_early_receipt_that_names_another_number_is_not_credited(
 ) -> None:
     async with opened(tmp_path) as house:
         house.smsc.reply = lambda taken: None
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(message("a"))
         [taken] = await house.smsc.wait_taken(1)
         assert await line.answered(line.deliver(receipt(b"77", OTHER))) == 0
@@ -257,9 +233,7 @@ async def test_an_early_receipt_is_credited_once_though_its_id_can_be_spelled_in
 ) -> None:
     async with opened(tmp_path) as house:
         house.smsc.reply = lambda taken: None
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(message("a"), message("b"))
         first, second = await house.smsc.wait_taken(2)
         assert await line.answered(line.deliver(receipt(b"100"))) == 0
@@ -275,9 +249,7 @@ async def test_a_long_message_is_delivered_only_when_all_its_parts_are(
     tmp_path: Path, autojump_clock: MockClock, state: bytes
 ) -> None:
     async with opened(tmp_path) as house:
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(message("a", LONG))
         await house.wait_events("submitted")
         for id_ in (b"3", b"1"):
@@ -293,9 +265,7 @@ async def test_what_a_carrier_hands_over_by_data_sm_is_kept_and_answered_as_such
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with opened(tmp_path) as house:
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(message("a"))
         await house.wait_events("submitted")
         told = receipt(b"1")
@@ -309,9 +279,7 @@ async def test_a_malformed_delivery_is_refused_however_often_it_comes_and_the_bi
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with opened(tmp_path) as house:
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         for _ in range(100):
             assert await line.answered(line.deliver_body(b"\xff\xff\xff\xff")) != 0
             await trio.sleep(10.0)
@@ -352,9 +320,7 @@ async def test_a_receipt_that_can_not_be_read_is_counted_and_taken_and_is_no_mes
 
 async def test_no_more_is_read_than_may_be_undelivered(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with opened(tmp_path, {"carriers.alpha.max_undelivered": 2}) as house:
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(*(message(str(n)) for n in range(1, 10)))
         await house.wait_events(*["submitted"] * 9)
         house.disk.hold()

@@ -58,9 +58,7 @@ async def test_a_receipt_is_read_in_whatever_form_it_comes(
     tmp_path: Path, autojump_clock: MockClock, form: str
 ) -> None:
     async with opened(tmp_path) as house:
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(message("a"))
         await house.wait_events("submitted")
         assert await line.answered(line.deliver(FORMS[form](PLAIN))) == 0

@@ -107,9 +107,7 @@ async def test_a_receipt_that_comes_after_72_hours_ends_its_message(
     changes = {"gateway.outstanding": memory}
     monkeypatch.setattr(upkeep, "FORGET_IDS_EVERY", 60)
     async with opened(tmp_path, changes) as house:
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(message("a"), message("b"))
         await house.wait_events("submitted", "submitted")
         before = house.core.clock
@@ -134,9 +132,7 @@ async def test_an_id_that_is_used_again_finds_the_part_whose_number_the_receipt_
     numbers = {"a": b"819011111111", "b": b"819022222222"}
     async with opened(tmp_path) as house:
         house.smsc.reply = lambda taken: (0, b"7")
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(message("a", to="09011111111"), message("b", to="09022222222"))
         await house.wait_events("submitted", "submitted")
         for id_ in order:
@@ -150,9 +146,7 @@ async def test_of_an_id_used_again_for_one_number_the_newest_open_part_gets_a_re
 ) -> None:
     async with opened(tmp_path) as house:
         house.smsc.reply = lambda taken: (0, b"7")
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(message("a"), message("b"))
         await house.wait_events("submitted", "submitted")
         first, second = receipt(b"7"), receipt(b"7", state=b"UNDELIV")
@@ -166,9 +160,7 @@ async def test_what_a_carrier_says_of_a_part_after_its_end_changes_nothing(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with opened(tmp_path) as house:
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(message("a"))
         await house.wait_events("submitted")
         for state in (b"DELIVRD", b"ENROUTE", b"ACCEPTD", b"UNKNOWN", b"EXPIRED", b"UNDELIV"):
@@ -205,9 +197,7 @@ async def test_a_carrier_that_begins_to_spell_ids_in_another_form_is_matched_and
 ) -> None:
     async with opened(tmp_path) as house:
         house.smsc.reply = lambda taken: (0, b"%X" % (0xABC0 + house.smsc.taken.index(taken)))
-        caller = await house.greet()
-        house.start_binds()
-        line = await house.smsc.wait_bound(0)
+        caller, line = await house.begin()
         await caller.submit(*(message(str(n)) for n in range(3 * STEADY)))
         await house.wait_events(*["submitted"] * 3 * STEADY)
         for n in range(3 * STEADY):

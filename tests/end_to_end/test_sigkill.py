@@ -17,6 +17,9 @@ PARTS_PER_SECOND: Final = 1500
 KILL_AFTER: Final = 500
 """Parts in the simulator's hands when the gateway is killed: about a third of a second into its work."""
 
+QUOTA: Final = 900
+"""Parts a month, each message one: fewer than are submitted in either life of the gateway."""
+
 
 def _message(n: int) -> dict[str, Any]:
     lane = ("otp", "normal", "bulk")[n % 3]  # bulk is reported when unknown, the others are sent again
@@ -79,3 +82,29 @@ async def test_every_accepted_message_reaches_the_carrier_though_the_gateway_is_
             assert times >= 1
             assert event["type"] == "delivered"
             assert times == 1 or event["possible_duplicate"]
+
+
+async def _submit_all(address: str) -> list[Any]:
+    """Submit everything; the results."""
+    results: list[Any] = []
+    with trio.fail_after(30):
+        async with connect(address, CLIENT, SECRET) as client:
+            for first in range(0, MESSAGES, BATCH):
+                results += await client.submit([_message(n) for n in range(first, first + BATCH)])
+    return results
+
+
+async def test_no_more_than_the_quota_is_accepted_though_the_gateway_is_killed(tmp_path: Path) -> None:
+    with simulator() as smsc:
+        config = write_config(tmp_path, smsc, PARTS_PER_SECOND)
+        limited = f"[clients.bank]\nquota = {{ parts_per_month = {QUOTA} }}\n"
+        config.write_text(config.read_text("utf-8").replace("[clients.bank]\n", limited), "utf-8")
+        command = ["-m", "gateway.cli", "gateway", "--config", str(config)]
+        with started(command) as gateway:
+            accepted = await _submit_until_killed(upstream(tmp_path), smsc, gateway)
+        with started(command):
+            results = await _submit_all(upstream(tmp_path))
+    kept = {result["id"] for result in results if result["ok"]}
+    assert accepted <= kept
+    assert len(kept) == QUOTA
+    assert {result["error"] for result in results if not result["ok"]} == {"quota"}

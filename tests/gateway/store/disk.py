@@ -72,7 +72,7 @@ def plans(connection: sqlite3.Connection, statement: str) -> list[str]:
 def slow_steps(connection: sqlite3.Connection, statement: str) -> list[str]:
     """The steps of a statement that take longer the more is kept: reading a whole table, sorting for one page."""
     scan = re.compile(
-        r"SCAN (messages|m|carrier_ids|i|events|early|homes|fragments)\b(?! USING INDEX (sending|unknown))"
+        r"SCAN (messages|m|carrier_ids|i|events|early|homes|fragments)\b(?! USING INDEX (sending|unknown|quiet))"
     )
     paged = "LIMIT" in statement
     steps = plans(connection, statement)

@@ -191,6 +191,11 @@ async def use_all(store: SqliteStore) -> None:
     await store.events("bank", 0, 9)
     await store.acknowledged("bank")
     await store.count(State.UNKNOWN)
+    await store.count(State.QUIET)
+    await store.quiet(0, 9)
+    commit = store.add(several(1))
+    commit.spent.append(("bank", 1, 1, commit.added[-1:]))
+    await commit.wait()
     await store.forget(NOW, 0, 9)
     await store.forget_ids(NOW, ("", ""), 9)
     await store.commit.wait()
@@ -213,6 +218,7 @@ async def test_no_statement_on_the_way_of_a_message_reads_or_sorts_a_whole_table
         for index, said in {
             "waiting": "state = 2 AND plan",
             "due": "(due, key) >",
+            "quiet": "state = 1 AND key",
             "ids": "client = 'bank' AND id",
         }.items()
     }

@@ -1,12 +1,14 @@
 """What is in memory, what it is called, and that both are bounded and let go of."""
 
+import gc
+import weakref
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from gateway.message import Message, PartState
+from gateway.message import Message, PartState, State
 from gateway.outstanding import Outstanding
 from tests.gateway import builders
 from tests.gateway.builders import opened, settle
@@ -49,6 +51,41 @@ def test_what_leaves_memory_leaves_nothing_behind() -> None:
     outstanding.drop(made)
     assert (len(outstanding), outstanding.live) == (0, {})
     assert outstanding.find("alpha", "A") is outstanding.find("alpha", "B") is None
+
+
+class Mark:
+    """Something whose end can be seen."""
+
+
+def ended(outstanding: Outstanding) -> Message:
+    """A message in memory that was written once, answered, and delivered."""
+    made = held(outstanding, 1, "A")
+    made.parts[0].note_sent("alpha.0", 1, 1.0)
+    made.parts[0].note_answer(0, 2.0)
+    made.parts[0].state, made.state = PartState.DELIVERED, State.DELIVERED
+    return made
+
+
+def test_a_message_that_is_over_is_freed_without_the_collector() -> None:
+    outstanding, mark = Outstanding(10), Mark()
+    ended(outstanding).meta = {"mark": mark}
+    seen = weakref.ref(mark)
+    del mark
+    gc.disable()
+    try:
+        outstanding.drop(outstanding.live[1])
+        assert seen() is None
+    finally:
+        gc.enable()
+
+
+async def test_a_message_that_is_over_stays_whole_while_somebody_reads_the_disk() -> None:
+    outstanding = Outstanding(10)
+    of_disk = ended(outstanding)
+    del outstanding.live[1]
+    async with outstanding.reading():
+        outstanding.drop(of_disk)
+        assert of_disk.parts[0].message is of_disk
 
 
 @given(st.integers(1, 8), st.lists(st.integers(0, 12), max_size=60))

@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final, TypeAlias
 
-from benchmarks import codec, door, gateway, growth, idle, session, wire
+from benchmarks import codec, door, gateway, growth, idle, session, stages, wire
 from benchmarks.bars import BARS, refresh, table
 
 Figures: TypeAlias = Callable[[bool], dict[str, float]]
@@ -29,6 +29,7 @@ Figures: TypeAlias = Callable[[bool], dict[str, float]]
 SUBJECTS: Final[Mapping[str, Figures]] = {
     "codec": codec.figures,
     "session": session.figures,
+    "stages": stages.figures,
     "gateway": gateway.figures,
     "wire": wire.figures,
     "door": door.figures,

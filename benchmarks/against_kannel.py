@@ -83,7 +83,7 @@ def make_table(found: Mapping[str, Any]) -> str:
     lines += [
         "",
         f"{machine['cores']} cores of {machine['cpu']}, Linux {machine['kernel']}, Python {machine['python']}, SQLite"
-        f" {machine['sqlite']}, {found['kannel']}; commit `{found['commit']}`; medians of"
+        f" {machine['sqlite']}, Kannel {found['kannel']}; commit `{found['commit']}`; medians of"
         f" {len(runs) // len(found['medians'])} runs of each, in turn.",
     ]
     if busy > QUIET:

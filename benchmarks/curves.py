@@ -2,8 +2,8 @@
 
     python -m benchmarks.curves --charts docs/images --json curves.json
 
-Each figure is the median of some runs of `benchmarks/gateway.py` with one thing changed. In the last two the line is
-what limits it: W unanswered submit_sm on each of B binds, answered after T seconds, are W x B / T a second at most.
+Each figure is the median of some runs of `benchmarks/gateway.py` with one thing changed. In the last two the line
+sets a limit: W unanswered submit_sm on each of B binds, answered after T seconds, are W x B / T a second at most.
 """
 
 import argparse
@@ -82,14 +82,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     asked = parser.parse_args(arguments)
     plan, runs = (Plan(QUICK_MESSAGES), 1) if asked.quick else (Plan(asked.messages), asked.runs)
-    on_line = f"answers after {ROUND_TRIP * 1e3:.0f} ms; 2 binds, and of how many the line allows; medians"
+    on_line = f'2 binds, answers after {ROUND_TRIP * 1e3:.0f} ms; "of" is what the line allows; medians'
     sweeps = (
         ("batch", "size of a batch", "2 binds of window 100, answers at once; medians", by_batch(plan)),
         ("window", "window", on_line, by_window(plan)),
         (
             "latency",
             "time to answer",
-            "2 binds of window 100, and of how many the line allows; medians",
+            '2 binds of window 100; "of" is what the line allows; medians',
             by_latency(plan),
         ),
     )

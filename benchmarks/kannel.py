@@ -5,6 +5,7 @@ is flushed, not synced), it may have 1,000 unanswered submit_sm a bind and 1,000
 """
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -101,9 +102,11 @@ def missing() -> str:
 
 
 def version() -> str:
-    """What bearerbox says it is."""
+    """Of what bearerbox says it is, the number; all it says where there is none."""
     said = subprocess.run([_find("bearerbox"), "--version"], capture_output=True, text=True, timeout=10, check=False)
-    return said.stdout.partition("\n")[0].replace("`", "").replace("'", "").removesuffix(".")
+    first = said.stdout.partition("\n")[0]
+    found = re.search(r"[0-9]+(\.[0-9]+)+", first)
+    return found.group() if found else first
 
 
 def has_compiler() -> bool:

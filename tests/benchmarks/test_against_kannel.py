@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -47,7 +48,7 @@ def found(busy: float) -> dict[str, Any]:
     outcomes = [replace(outcome(name, speed), busy=busy) for name, speed in ((DENPO, 8000.0), (KANNEL, 4000.0))]
     machine = {"cores": 2, "cpu": "some", "kernel": "6.1", "python": "3.11.2", "sqlite": "3.40.1"}
     runs = [asdict(each) for each in outcomes]
-    about = {"machine": machine, "commit": "abc", "kannel": "Kannel bearerbox version 1.4.5"}
+    about = {"machine": machine, "commit": "abc", "kannel": "1.4.5"}
     return {**about, "load": asdict(LOAD), "medians": find_medians(outcomes), "runs": runs}
 
 
@@ -87,5 +88,5 @@ def test_a_small_run_measures_both_and_draws_charts(tmp_path: Path) -> None:
     figures = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
     assert set(figures["medians"]) >= {DENPO, KANNEL}
     assert all(run["messages_per_second"] > 0 and run["p99"] >= run["p50"] > 0 for run in figures["runs"])
-    assert figures["kannel"].startswith("Kannel bearerbox version ")
+    assert re.fullmatch(r"[0-9]+(\.[0-9]+)+", figures["kannel"])
     assert len(list(tmp_path.glob("against-kannel*.svg"))) == 3

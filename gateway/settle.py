@@ -54,9 +54,8 @@ _RECEIPTS: Final[dict[int | None, PartState]] = {
 """What a final receipt makes of its part."""
 
 
+_OUTCOME_NAMES: Final = {said: state.name for said, state in _RECEIPTS.items()}
 _OUTCOMES: Final = {state.name: state for state in _RECEIPTS.values()}
-_RECEIPT_KEYS: Final = ("message_id", "state", "error", "submit_date", "done_date")
-"""What a client is told of a receipt."""
 
 # By names of their own on the way of every message: to name a member of an enum takes 0.1 us (Python 3.11).
 _WAITING: Final = State.WAITING
@@ -362,16 +361,29 @@ def _add_details(made: dict[str, Any], message: Message, kind: str) -> None:
     if kind == "submitted":
         made["parts"] = len(message.parts)
     elif kind in ("delivered", "undelivered", "expired"):
-        parts = [part for part in message.parts if part.receipt]
-        told = parts[0] if len(parts) == 1 else max(parts, key=lambda part: (part.state, part.at), default=None)
-        if told is not None and told.receipt is not None:
-            made["receipt"] = {key: told.receipt[key] for key in _RECEIPT_KEYS}
+        receipt = _worst_receipt(message.parts)
+        if receipt:
+            made["receipt"] = {  # spelled out: half the time of a loop over the keys
+                "message_id": receipt["message_id"],
+                "state": receipt["state"],
+                "error": receipt["error"],
+                "submit_date": receipt["submit_date"],
+                "done_date": receipt["done_date"],
+            }
             if kind == "undelivered":
-                made["reason"] = told.receipt["state"]
+                made["reason"] = receipt["state"]
     elif kind == "rejected":
         refused = (part for part in message.parts if part.state is PartState.REJECTED)
         status = max(refused, key=lambda part: part.at).status
         made["status"], made["status_name"] = status, status_name(status)
+
+
+def _worst_receipt(parts: list[Part]) -> dict[str, Any] | None:
+    """Of several, the one that says the worst, and of these the newest."""
+    if len(parts) == 1:
+        return parts[0].receipt
+    told = [part for part in parts if part.receipt]
+    return max(told, key=lambda part: (part.state, part.at)).receipt if told else None
 
 
 def describe_receipt(receipt: "Receipt") -> dict[str, Any] | None:
@@ -384,5 +396,5 @@ def describe_receipt(receipt: "Receipt") -> dict[str, Any] | None:
         "error": receipt.error,
         "submit_date": receipt.submit_date,
         "done_date": receipt.done_date,
-        "outcome": _RECEIPTS[receipt.state].name,
+        "outcome": _OUTCOME_NAMES[receipt.state],
     }

@@ -16,7 +16,7 @@ import argparse
 import gc
 import json
 import platform
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import count, islice
@@ -36,8 +36,13 @@ from gateway.client import Client, connect
 from protocol.upstream import VERSION, pack
 
 WARM_UP_SECONDS: Final = 1.0
-FILLED: Final = 80_000
-"""Messages after which the store's page cache of 64 MiB is full."""
+FILL: Final = 20_000
+"""Messages submitted before the crowd, and again as long as the gateway's memory grows with them."""
+SETTLE_SECONDS: Final = 5.0
+"""Of the crowd, before the phases that count, and again likewise: what was filled in is still being delivered."""
+MAX_ROUNDS: Final = 20
+FLAT_OCTETS: Final = 1024 * 1024
+"""Growth in one such round that is none."""
 FILL_BATCH: Final = 500
 FILL_TASKS: Final = 8
 LOOK_SECONDS: Final = 0.1
@@ -67,7 +72,7 @@ class Crowd:
     rate: float = 400.0
     seconds: float = 20.0
     rounds: int = 3
-    filled: int = FILLED
+    fill: int = FILL
 
 
 class Offers:
@@ -141,8 +146,9 @@ async def measure_crowd(bench: Bench, crowd: Crowd) -> dict[str, Any]:
         clients = [await stack.enter_async_context(each) for each in opening]
         async with trio.open_nursery() as nursery:
             nursery.start_soon(follow, clients[0])
-            await fill(clients[0], crowd.filled)
-            await Offers().run(clients, crowd.rate, 1, WARM_UP_SECONDS)
+            firsts, settling = count(0, crowd.fill), min(crowd.seconds, SETTLE_SECONDS)
+            await until_flat(bench, lambda: submit_all(clients[0], next(firsts), crowd.fill))
+            await until_flat(bench, lambda: Offers().run(clients, crowd.rate, 1, settling))
             for _ in range(crowd.rounds):
                 async with watched(bench.memory, grown["alone"]):
                     await alone.run(clients, crowd.rate, 1, crowd.seconds)
@@ -153,9 +159,18 @@ async def measure_crowd(bench: Bench, crowd: Crowd) -> dict[str, Any]:
     return {"alone": alone.sum_up(), "beside": beside.sum_up(), **growth}
 
 
-async def fill(client: Client, messages: int) -> None:
-    """Submit so many as fast as they are taken, and wait for the results."""
-    numbers = iter(range(messages))
+async def until_flat(bench: Bench, work: Callable[[], Awaitable[None]]) -> None:
+    """Do some work again and again until the gateway's memory stays as it is."""
+    for _ in range(MAX_ROUNDS):
+        before = bench.memory()
+        await work()
+        if bench.memory() - before < FLAT_OCTETS:
+            break
+
+
+async def submit_all(client: Client, first: int, messages: int) -> None:
+    """Submit so many, and wait for their results."""
+    numbers = iter(range(first, first + messages))
 
     async def submit() -> None:
         while some := list(islice(numbers, FILL_BATCH)):
@@ -225,14 +240,16 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=200, help="in the crowd (%(default)s)")
     parser.add_argument("--crowd-rate", type=float, default=400.0, help="messages per second, crowd (%(default)g)")
     parser.add_argument("--rounds", type=int, default=3, help="of the crowd without and with (%(default)s)")
-    parser.add_argument("--filled", type=int, default=FILLED, help="messages before the crowd (%(default)s)")
+    parser.add_argument(
+        "--fill", type=int, default=FILL, help="messages before the crowd, while memory grows (%(default)s)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     asked = parser.parse_args()
     print(f"{'ms':16} {'messages':>8} {'median':>10} {'99 %':>10} {'longest':>10}")
     with running() as bench, calm():
         steady = trio.run(measure_steady, bench, asked.rate, asked.batch, asked.seconds)
         print(f"{'steady':16} {steady}", flush=True)
-    asked_crowd = Crowd(asked.connections, asked.crowd_rate, asked.seconds, asked.rounds, asked.filled)
+    asked_crowd = Crowd(asked.connections, asked.crowd_rate, asked.seconds, asked.rounds, asked.fill)
     with running() as bench, calm():
         crowd = trio.run(measure_crowd, bench, asked_crowd)
     print(f"{'crowd':16} {crowd['alone']}\n{'  beside a hung':16} {crowd['beside']}")

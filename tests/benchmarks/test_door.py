@@ -11,7 +11,7 @@ from trio.testing import MockClock
 
 from benchmarks.door import LOOK_SECONDS, watched
 
-SMALL = "--seconds 0.5 --connections 5 --crowd-rate 50 --rounds 1 --filled 1000"
+SMALL = "--seconds 0.5 --connections 5 --crowd-rate 50 --rounds 1 --fill 100"
 
 
 async def test_memory_has_grown_from_what_it_was_to_its_highest(autojump_clock: MockClock) -> None:

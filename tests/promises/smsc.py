@@ -114,8 +114,10 @@ class Smsc:
         self._faults, self._statuses = iter(story.faults), iter(story.binds)
         self.answers: Iterator[str] = iter(story.answers)
         self._receipts = iter(story.receipts)
-        self._free = {carrier: [(b"%d" % n, "") for n in range(1, _REUSED + 1)] for carrier in ("alpha", "beta")}
-        """Ids to give again, and to which number they were given last: never to the same one, as it may be a part."""
+        self._free = {carrier: [b"%d" % n for n in range(1, _REUSED + 1)] for carrier in ("alpha", "beta")}
+        """Ids to give again."""
+        self._given = set[tuple[str, bytes, str]]()
+        """Which number a carrier has given an id to: never again to the same, as it may be of one message."""
 
     async def connect(self, host: str, _port: int, _tls: object = None) -> trio.abc.Stream:
         """Stand in for `protocol.link.connect`; the host's name begins with the bind's number and its carrier."""
@@ -168,9 +170,11 @@ class Smsc:
     def _number(self, entry: Entry) -> bytes:
         n = _IDS + 7 * sum(each.carrier == entry.carrier for each in self.ledger.entries)  # the other has the same ones
         free = self._free[entry.carrier]
-        again = [place for place, (_, number) in enumerate(free) if number != entry.number]
+        again = [id_ for id_ in free if (entry.carrier, id_, entry.number) not in self._given]
         if self._story.ids == "reused" and again:
-            return free.pop(again[0])[0]
+            free.remove(again[0])
+            self._given.add((entry.carrier, again[0], entry.number))
+            return again[0]
         return {"decimal": b"%X", "upper": b"%x"}.get(self._story.ids, b"%d") % n
 
     def _spell(self, id_: bytes) -> bytes:
@@ -186,7 +190,7 @@ class Smsc:
             await trio.sleep(0.4)
         entry.told = True
         if len(entry.id) == 1:
-            self._free[entry.carrier].append((entry.id, entry.number))
+            self._free[entry.carrier].append(entry.id)
         if how in ("double", "failed twice"):  # when another message may be called so
             await trio.sleep(REPEAT)
             await self._send(entry, how, entry.state)

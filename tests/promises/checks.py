@@ -230,8 +230,8 @@ def sends_only_when_bound(record: Record) -> None:
 
 
 PROMISES: Final[tuple[Callable[[Record], None], ...]] = (
+    has_no_defect,  # first, for it may be why another is broken
     loses_nothing,
-    has_no_defect,
     sends_reported_once,
     flags_what_may_be_double,
     flags_nothing_else,

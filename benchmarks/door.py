@@ -21,7 +21,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import count, islice
 from pathlib import Path
-from statistics import fmean
+from statistics import median
 from typing import Any, Final
 
 import trio
@@ -138,7 +138,7 @@ async def measure_steady(bench: Bench, rate: float, batch: int, seconds: float) 
 
 
 async def measure_crowd(bench: Bench, crowd: Crowd) -> dict[str, Any]:
-    """Many connections, in turn without and with one that reads nothing; by how many MiB memory grew in a phase."""
+    """Many connections, in turn without and with one that reads nothing; memory: MiB grown in the median phase."""
     alone, beside = Offers(), Offers()
     grown: dict[str, list[int]] = {"alone": [], "beside": []}
     async with AsyncExitStack() as stack:
@@ -155,7 +155,7 @@ async def measure_crowd(bench: Bench, crowd: Crowd) -> dict[str, Any]:
                 async with watched(bench.memory, grown["beside"]), hung(bench.address):
                     await beside.run(clients, crowd.rate, 1, crowd.seconds)
             nursery.cancel_scope.cancel()
-    growth = {f"growth_{name}": fmean(octets) / 2**20 for name, octets in grown.items()}
+    growth = {f"growth_{name}": median(octets) / 2**20 for name, octets in grown.items()}
     return {"alone": alone.sum_up(), "beside": beside.sum_up(), **growth}
 
 

@@ -61,7 +61,7 @@ def about() -> dict[str, Any]:
         "cpu": next(cpu, platform.machine()),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gb": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9,
-        "kernel": platform.release(),
+        "kernel": platform.release().partition("-")[0],
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
     }

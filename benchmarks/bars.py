@@ -66,7 +66,7 @@ def table(found: Mapping[str, Any]) -> str:
     lines = [
         f"{machine['cores']} cores of {machine['cpu']}, {machine['memory_gb']:.0f} GB of memory,"
         f" Linux {machine['kernel']}, Python {machine['python']}, SQLite {machine['sqlite']}; commit"
-        f" `{found['commit']}`; medians of {found['runs']} runs.",
+        f" `{found['commit']}`; " + (f"medians of {found['runs']} runs." if found["runs"] > 1 else "one run."),
         "",
         *_warnings(found),
         "| what | demanded | measured | |",

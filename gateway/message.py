@@ -234,7 +234,6 @@ def _derive_from_all(message: Message) -> State:
 
 
 _UNKNOWN: Final = State.UNKNOWN
-_ACCEPTED: Final = PartState.ACCEPTED
 _ALONE: Final = (
     *(State.WAITING, State.SENDING, State.UNKNOWN, State.SUBMITTED),
     *(State.DELIVERED, State.UNDELIVERED, State.EXPIRED, State.REJECTED),
@@ -259,13 +258,16 @@ def recover(message: Message, unknown_until: float) -> None:
     message.due = unknown_until if message.state is State.UNKNOWN else message.expires_at
 
 
-def over(message: Message) -> bool:
-    """Whether nobody holds a part of it but itself: each was written once, answered, and has had its last news."""
+def over(message: Message, least: PartState = PartState.DELIVERED) -> bool:
+    """Whether nobody holds a part of it but itself: each was written once, answered, and has had its last news.
+
+    Args: least: the state from which on it has; ACCEPTED where no receipt is at hand.
+    """
     if message.repeated:
         return False
     for part in message.parts:
         tries = part.tries
-        if part.state <= _ACCEPTED or tries is None or len(tries) > 1 or not tries[0][3]:
+        if part.state < least or tries is None or len(tries) > 1 or not tries[0][3]:
             return False
     return True
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from gateway.message import Message, Part, over
+from gateway.message import Message, Part, PartState, over
 
 
 class Outstanding:
@@ -37,6 +37,8 @@ class Outstanding:
                 for message in left.values():
                     if message.key not in self.live:
                         self._forget_names(message)
+                        if over(message):
+                            _let_go(message)
 
     def current(self, message: Message) -> Message:
         """The message itself, for what was read of it from disk: it may be in memory, or have left it since."""
@@ -55,7 +57,10 @@ class Outstanding:
         """Note that a message only awaits its receipts; when there are too many, the oldest such leaves memory."""
         self._awaiting[message.key] = message
         if len(self._awaiting) > self._limit:
-            self.drop(self._awaiting[next(iter(self._awaiting))])
+            oldest = self._awaiting[next(iter(self._awaiting))]
+            self.drop(oldest)
+            if self.dropped is None and oldest is not message and over(oldest, PartState.ACCEPTED):
+                _let_go(oldest)
 
     def drop(self, message: Message) -> None:
         """Let a message leave memory: it is over, or waits on disk only."""
@@ -65,10 +70,16 @@ class Outstanding:
             return
         self._forget_names(message)
         if self.dropped is None and over(message):  # who reads may hold its parts for a receipt that comes twice
-            for part in message.parts:
-                del part.message  # so that no cycle is left for the collector, which would take 5 us a message
+            _let_go(message)
 
     def _forget_names(self, message: Message) -> None:
         for part in message.parts:
             if self._parts.get((message.carrier, part.carrier_id)) is part:
                 del self._parts[message.carrier, part.carrier_id]
+
+
+def _let_go(message: Message) -> None:
+    """Leave no cycle for the collector: it would take 5 us a message, and stop everything for 100 ms now and then."""
+    for part in message.parts:
+        if hasattr(part, "message"):
+            del part.message

@@ -79,6 +79,39 @@ def test_a_message_that_is_over_is_freed_without_the_collector() -> None:
         gc.enable()
 
 
+async def test_a_message_that_leaves_while_somebody_reads_is_freed_when_that_is_done() -> None:
+    outstanding, mark = Outstanding(10), Mark()
+    ended(outstanding).meta = {"mark": mark}
+    seen = weakref.ref(mark)
+    del mark
+    gc.disable()
+    try:
+        async with outstanding.reading() as left:
+            outstanding.drop(outstanding.live[1])
+            assert left[1].parts[0].message is left[1]
+        del left
+        assert seen() is None
+    finally:
+        gc.enable()
+
+
+def test_what_is_too_much_for_memory_is_freed_without_the_collector() -> None:
+    outstanding, mark = Outstanding(1), Mark()
+    made = held(outstanding, 1, "A")
+    made.parts[0].note_sent("alpha.0", 1, 1.0)
+    made.parts[0].note_answer(0, 2.0)
+    made.meta = {"mark": mark}
+    outstanding.submitted(made)
+    seen = weakref.ref(mark)
+    del mark, made
+    gc.disable()
+    try:
+        outstanding.submitted(held(outstanding, 2, "B"))
+        assert seen() is None
+    finally:
+        gc.enable()
+
+
 async def test_a_message_that_is_over_stays_whole_while_somebody_reads_the_disk() -> None:
     outstanding = Outstanding(10)
     of_disk = ended(outstanding)

@@ -16,6 +16,7 @@ from config.settings import OnUnknown
 from gateway.message import LANE_NUMBERS, Message, PartState, State, pack_body, pack_life, recover, unpack, unpack_life
 from gateway.store import Commit, Committed, Place, homes, spending
 from gateway.store import schema as sql
+from gateway.store.checkpoints import Checkpoints
 
 T = TypeVar("T")
 
@@ -69,6 +70,8 @@ class SqliteStore:
             self._count_events(commit)
             self.committed(commit)
             commit.done.set()
+            if self._checkpoints.due(commit.size):
+                await trio.to_thread.run_sync(self._checkpoints.finish, limiter=self._write_limit)
 
     async def close(self, *, clean: bool) -> None:
         """Write what has gathered and close. `clean`: nothing is left on the wire, so the next start doubts nothing."""
@@ -78,6 +81,7 @@ class SqliteStore:
             commit.done.set()
         if clean:
             self._connection.execute("DELETE FROM leases")
+        await trio.to_thread.run_sync(self._checkpoints.close)
         self._reader.close()
         self._connection.close()
         os.close(self._lock)
@@ -280,6 +284,7 @@ class SqliteStore:
     def _open(self, unknown_until: float) -> None:
         self._lock = _lock_folder(Path(self._path).parent)
         self._connection = sql.open_database(self._path)
+        self._checkpoints = Checkpoints(self._path, self._connection)
         self._reader = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, cached_statements=256)
         self._reader.execute("PRAGMA query_only = ON")
         newest = self._connection.execute("SELECT max(key) FROM messages").fetchone()[0]

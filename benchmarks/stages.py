@@ -114,9 +114,8 @@ class PromptStore(SqliteStore):
     def write(self, stages: Stages, rows: str, write: str) -> Iterator[Commit]:
         """Write what gathers, as `run` does, in this thread."""
         while self._pending:
-            commit = self._pending[0]
-            commit.leases = self.leases(commit)
-            self._pending.popleft()
+            self._pending[0].leases = self.leases(self._pending[0])
+            commit = self._next()
             with stages.stage(rows):
                 made = self._rows(commit)
             with stages.stage(write):
@@ -253,6 +252,7 @@ class Way:
             with self._stages.stage("events: frames"):
                 self._told, _ = await self._feed.page(before)
         self.store.acknowledge("load", self._told)
+        _ = self.store.commit
         self._feed.acknowledge(self._told)
         self._change()
 

@@ -1,11 +1,10 @@
 """The embedded store: SQLite in WAL mode, `synchronous = FULL`, one thread that commits while the loop goes on."""
 
-import errno
-import fcntl
 import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from math import inf
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -17,11 +16,13 @@ from gateway.message import LANE_NUMBERS, Message, PartState, State, pack_body, 
 from gateway.store import Commit, Committed, Place, homes, spending
 from gateway.store import schema as sql
 from gateway.store.checkpoints import Checkpoints
+from gateway.store.folder import lock_folder
 
 T = TypeVar("T")
 
 DATABASE: Final = "denpo.sqlite3"
-LOCK: Final = "lock"
+ACK_SECONDS: Final = 0.05
+"""What clients acknowledge waits so long for a commit that is made anyway: to lose it only has events come again."""
 
 
 class SqliteStore:
@@ -37,6 +38,9 @@ class SqliteStore:
         self._most_added = most_added
         self._pending: deque[Commit] = deque()
         self._wake = trio.Event()
+        self._acknowledged: dict[str, int] = {}
+        """Not in a commit yet."""
+        self._acknowledge_by = inf
         self.newest_cursor = 0
         """The highest cursor given to an event."""
         self.unacknowledged: dict[str, int] = {}
@@ -59,10 +63,12 @@ class SqliteStore:
         while True:
             while not self._pending:
                 self._wake = trio.Event()
-                await self._wake.wait()
-            commit = self._pending[0]
-            commit.leases = self.leases(commit)
-            self._pending.popleft()
+                with trio.move_on_at(self._acknowledge_by) as patience:
+                    await self._wake.wait()
+                if patience.cancelled_caught:
+                    _ = self.commit
+            self._pending[0].leases = self.leases(self._pending[0])
+            commit = self._next()
             rows = self._rows(commit)
             with trio.CancelScope(shield=True):  # bounded by the disk; half a commit is none
                 await trio.to_thread.run_sync(self._write, commit, rows, limiter=self._write_limit)
@@ -75,8 +81,9 @@ class SqliteStore:
 
     async def close(self, *, clean: bool) -> None:
         """Write what has gathered and close. `clean`: nothing is left on the wire, so the next start doubts nothing."""
-        while self._pending:
-            commit = self._pending.popleft()
+        while self._pending or self._acknowledged:
+            _ = self.commit
+            commit = self._next()
             await trio.to_thread.run_sync(self._write, commit, self._rows(commit), limiter=self._write_limit)
             commit.done.set()
         if clean:
@@ -85,6 +92,11 @@ class SqliteStore:
         self._reader.close()
         self._connection.close()
         os.close(self._lock)
+
+    def _next(self) -> Commit:
+        commit = self._pending.popleft()
+        commit.acknowledged, self._acknowledged, self._acknowledge_by = self._acknowledged, {}, inf
+        return commit
 
     @property
     def commit(self) -> Commit:
@@ -128,8 +140,10 @@ class SqliteStore:
 
     def acknowledge(self, client: str, cursor: int) -> None:
         """Note that a client is done with its events up to this cursor."""
-        acknowledged = self.commit.acknowledged
-        acknowledged[client] = max(cursor, acknowledged.get(client, 0))
+        if not self._acknowledged:
+            self._acknowledge_by = trio.current_time() + ACK_SECONDS
+            self._wake.set()
+        self._acknowledged[client] = max(cursor, self._acknowledged.get(client, 0))
 
     def keep_early(self, key: int, carrier: str, packed: bytes, at: float) -> None:
         """Note a receipt whose message is not known yet, under a new key. `at`: Unix seconds."""
@@ -282,7 +296,7 @@ class SqliteStore:
         return await trio.to_thread.run_sync(select, self._reader, *values, limiter=self._read_limit)
 
     def _open(self, unknown_until: float) -> None:
-        self._lock = _lock_folder(Path(self._path).parent)
+        self._lock = lock_folder(Path(self._path).parent)
         self._connection = sql.open_database(self._path)
         self._checkpoints = Checkpoints(self._path, self._connection)
         self._reader = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, cached_statements=256)
@@ -342,18 +356,6 @@ class SqliteStore:
         connection.execute("COMMIT")
         if commit.duplicates:
             commit.added = [message for message in commit.added if message.key not in commit.duplicates]
-
-
-def _lock_folder(folder: Path) -> int:
-    """Make the folder ours alone. Raises: OSError: another gateway has it."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        raise OSError(errno.EBUSY, f"another gateway uses {folder}") from None
-    return lock
 
 
 def _row(message: Message) -> tuple[Any, ...]:

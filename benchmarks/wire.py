@@ -129,7 +129,7 @@ def measure_otp(backlog: int, seconds: float) -> dict[str, float]:
                 late, lag = sum_up(line, smsc, sent), Latencies.of(sent.lags)
             line.close()
     found = {"otp_p50_ms": late.median, "otp_p99_ms": late.ninety_ninth, "otp_max_ms": late.longest}
-    bulk = taken - before - len(sent.due)
+    bulk = max(taken - before - len(sent.due), 0)  # the backlog may have ended before the last OTP was taken
     left = backlog + len(sent.due) - taken
     return {**found, "otp_lag_p99_ms": lag.ninety_ninth, "otp_bulk_per_second": bulk / took, "otp_bulk_left": left}
 

@@ -14,7 +14,6 @@ import platform
 import sqlite3
 import subprocess
 import sys
-import sysconfig
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -63,18 +62,12 @@ def about() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "memory_gb": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9,
         "kernel": platform.release().partition("-")[0],
-        "python": platform.python_version() + _build(),
+        "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
     }
     commit, changed = _git("rev-parse", "--short=12", "HEAD"), _git("status", "--porcelain", "--untracked-files=no")
     taken = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     return {"taken": taken, "machine": machine, "commit": commit or "unknown", "changed": bool(changed)}
-
-
-def _build() -> str:
-    """How the interpreter was built, where that makes it quicker: its maker may have left that out."""
-    flags = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    return " (PGO, LTO)" if "--enable-optimizations" in flags and "--with-lto" in flags else ""
 
 
 def _read(path: str) -> list[str]:

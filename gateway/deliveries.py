@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from gateway.early import CHECKED_DIGITS
+from gateway.events import describe_receipt
 from gateway.message import Message, Part, PartState
-from gateway.settle import describe_receipt
 from protocol import receipt as receipts
 from protocol.constants import EsmClass, IdForm, MessageState, Status, Tag
 from protocol.joining import split_udh

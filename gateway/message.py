@@ -322,19 +322,3 @@ _STATE_NAMES: Final = {state: state.name.lower() for state in State} | {
     State.REPORTED: "unknown",
     State.DONE: "submitted",
 }
-
-
-def event(message: Message, kind: str, at: float) -> dict[str, Any]:
-    """What all events about an outgoing message say (upstream protocol, version 1). `at`: Unix seconds."""
-    made = {
-        "type": kind,
-        "at": at,
-        "id": message.id,
-        "message_id": f"{message.key:x}",
-        "carrier": message.carrier,
-        "final": message.state >= FINAL,
-        "meta": message.meta,
-    }
-    if message.repeated:
-        made["possible_duplicate"] = True
-    return made

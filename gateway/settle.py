@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 from config.fields import status_number
 from config.settings import Events, OnUnknown
 from gateway import retry
-from gateway.message import FINAL, Message, Part, PartState, State, derive, event, give_up, resend_unknown, untouched
+from gateway.events import KINDS, OUTCOMES, describe_event
+from gateway.message import FINAL, Message, Part, PartState, State, derive, give_up, resend_unknown, untouched
 from gateway.quiet import Quiet
 from gateway.retry import Action
 from gateway.routing import Plan
-from protocol.constants import MessageState, Status, status_name
+from protocol.constants import Status
 from protocol.statuses import StatusClass, status_class
 from protocol.upstream import pack
 
@@ -24,38 +25,9 @@ if TYPE_CHECKING:
     from gateway.metrics import Counts
     from gateway.outstanding import Outstanding
     from gateway.store import Store
-    from protocol.receipt import Receipt
-
-_KINDS: Final = {
-    State.SUBMITTED: "submitted",
-    State.DONE: "submitted",
-    State.DELIVERED: "delivered",
-    State.UNDELIVERED: "undelivered",
-    State.REJECTED: "rejected",
-    State.EXPIRED: "expired",
-    State.CANCELED: "canceled",
-    State.REPORTED: "unknown",
-}
-"""The event that tells of each state."""
 
 _TAKEN: Final = (State.SUBMITTED, State.DONE, State.DELIVERED)
 """States in which the carrier has shown that the number is of its own."""
-
-_RECEIPTS: Final[dict[int | None, PartState]] = {
-    MessageState.DELIVERED: PartState.DELIVERED,
-    MessageState.EXPIRED: PartState.EXPIRED,
-    MessageState.DELETED: PartState.UNDELIVERED,
-    MessageState.UNDELIVERABLE: PartState.UNDELIVERED,
-    MessageState.REJECTED: PartState.UNDELIVERED,
-    MessageState.SKIPPED: PartState.UNDELIVERED,
-    MessageState.ACCEPTED: PartState.DELIVERED,  # these two only where the carrier's profile calls them final
-    MessageState.UNKNOWN: PartState.UNDELIVERED,
-}
-"""What a final receipt makes of its part."""
-
-
-_OUTCOME_NAMES: Final = {said: state.name for said, state in _RECEIPTS.items()}
-_OUTCOMES: Final = {state.name: state for state in _RECEIPTS.values()}
 
 # By names of their own on the way of every message: to name a member of an enum takes 0.1 us (Python 3.11).
 _WAITING: Final = State.WAITING
@@ -166,7 +138,7 @@ class Settler:
         if part.state > _ACCEPTED:
             self.counts.receipts_repeated += 1
             return
-        part.state, part.at, part.receipt = _OUTCOMES[receipt["outcome"]], now, receipt
+        part.state, part.at, part.receipt = OUTCOMES[receipt["outcome"]], now, receipt
         self._follow(part.message, now)
 
     def fell_due(self, message: Message, now: float) -> bool:
@@ -303,8 +275,8 @@ class Settler:
         message.state, message.due = state, 0.0
         if self._homes and state in _TAKEN and "," in message.plan:
             self._store.remember_home(message.to, message.carrier)
-        if state in _KINDS:
-            self._tell(message, _KINDS[state], now)
+        if state in KINDS:
+            self._tell(message, KINDS[state], now)
         if state is _SUBMITTED:
             message.cut = None
             self._outstanding.submitted(message)
@@ -342,9 +314,7 @@ class Settler:
         client = self._clients.get(message.client)
         if client and client.events is _FINAL_ONLY and message.state < FINAL and kind != "unknown":
             return
-        made = event(message, kind, now)
-        _add_details(made, message, kind)
-        self._store.emit(message.client, pack(made))
+        self._store.emit(message.client, pack(describe_event(message, kind, now)))
 
 
 def _goes_on(message: Message, derived: State) -> bool:
@@ -354,47 +324,3 @@ def _goes_on(message: Message, derived: State) -> bool:
     """
     put_aside = message.state in _PUT_ASIDE and derived <= State.UNKNOWN
     return put_aside and any(part.state is PartState.WAITING for part in message.parts)
-
-
-def _add_details(made: dict[str, Any], message: Message, kind: str) -> None:
-    """Add what an event says beyond what all events say (upstream protocol, version 1)."""
-    if kind == "submitted":
-        made["parts"] = len(message.parts)
-    elif kind in ("delivered", "undelivered", "expired"):
-        receipt = _worst_receipt(message.parts)
-        if receipt:
-            made["receipt"] = {  # spelled out: half the time of a loop over the keys
-                "message_id": receipt["message_id"],
-                "state": receipt["state"],
-                "error": receipt["error"],
-                "submit_date": receipt["submit_date"],
-                "done_date": receipt["done_date"],
-            }
-            if kind == "undelivered":
-                made["reason"] = receipt["state"]
-    elif kind == "rejected":
-        refused = (part for part in message.parts if part.state is PartState.REJECTED)
-        status = max(refused, key=lambda part: part.at).status
-        made["status"], made["status_name"] = status, status_name(status)
-
-
-def _worst_receipt(parts: list[Part]) -> dict[str, Any] | None:
-    """Of several, the one that says the worst, and of these the newest."""
-    if len(parts) == 1:
-        return parts[0].receipt
-    told = [part for part in parts if part.receipt]
-    return max(told, key=lambda part: (part.state, part.at)).receipt if told else None
-
-
-def describe_receipt(receipt: "Receipt") -> dict[str, Any] | None:
-    """Make of a receipt what is stored and told; None when it is not final, so that nothing is to be done."""
-    if not receipt.final:
-        return None
-    return {
-        "message_id": receipt.message_id,
-        "state": receipt.state_name,
-        "error": receipt.error,
-        "submit_date": receipt.submit_date,
-        "done_date": receipt.done_date,
-        "outcome": _OUTCOME_NAMES[receipt.state],
-    }

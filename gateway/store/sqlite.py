@@ -11,9 +11,8 @@ from typing import Any, Final, TypeVar
 
 import trio
 
-from config.settings import OnUnknown
-from gateway.message import LANE_NUMBERS, Message, PartState, State, pack_body, pack_life, recover, unpack, unpack_life
-from gateway.store import Commit, Committed, Place, homes, spending
+from gateway.message import Message, State, recover, unpack, unpack_life
+from gateway.store import Commit, Committed, Place, homes, spending, writing
 from gateway.store import schema as sql
 from gateway.store.checkpoints import Checkpoints
 from gateway.store.folder import lock_folder
@@ -320,7 +319,7 @@ class SqliteStore:
         interrupted = [unpack(row) for row in execute(f"SELECT {sql.COLUMNS} FROM messages WHERE state = 4").fetchall()]
         for message in interrupted:
             recover(message, unknown_until)
-        sql.SAVE.run(self._connection, [_life_row(message) for message in interrupted])
+        sql.SAVE.run(self._connection, [writing.life_row(message) for message in interrupted])
 
     def _count_events(self, commit: Commit) -> None:
         numbers = self.unacknowledged
@@ -329,72 +328,8 @@ class SqliteStore:
         for client, gone in commit.let_go.items():
             numbers[client] = numbers.get(client, 0) - gone
 
-    def _rows(self, commit: Commit) -> dict[str, list[Any]]:
-        """Make the rows of a commit, on the loop: the messages must not change while they are packed."""
-        return {
-            "added": [_row(message) for message in commit.added],
-            "changed": [_life_row(message) for message in commit.changed.values()],
-            "numbers": homes.seek(commit.added) if self.home_hold else [],
-            "leases": [(*queue, key) for queue, key in commit.leases.items()],
-        }
+    def _rows(self, commit: Commit) -> writing.Rows:
+        return writing.make_rows(commit, homes_matter=self.home_hold > 0)
 
-    def _write(self, commit: Commit, rows: dict[str, list[Any]]) -> None:
-        """Write a commit, in the store's thread."""
-        connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
-        if rows["added"] and sql.ADD.run(connection, rows["added"]) < len(rows["added"]):
-            commit.duplicates = _find_duplicates(connection, commit.added)
-        if rows["numbers"]:
-            found = homes.find(connection, rows["numbers"], self._clock() - self.home_hold)
-            homes.settle_in(commit.added, found)
-        sql.SAVE.run(connection, rows["changed"])
-        sql.NAME.run(connection, commit.ids)
-        for client, events in commit.events.items():
-            sql.EMIT.run(connection, events, client)
-        sql.LEASE.run(connection, rows["leases"])
-        _write_rare(connection, commit)
-        connection.execute("COMMIT")
-        if commit.duplicates:
-            commit.added = [message for message in commit.added if message.key not in commit.duplicates]
-
-
-def _row(message: Message) -> tuple[Any, ...]:
-    lane, report = LANE_NUMBERS[message.lane], message.on_unknown is OnUnknown.REPORT
-    which = message.key, message.client, message.id, lane, message.plan
-    life = message.state, message.due or None, report, message.repeated
-    return *which, *life, message.total > 1, pack_body(message), None
-
-
-def _life_row(message: Message) -> tuple[Any, ...]:
-    state = message.state
-    if state <= State.HELD and any(part.state is PartState.SENT for part in message.parts):
-        state = State.SENDING  # put aside, yet a part is on the wire: after a crash that is what counts
-    return message.key, state, message.due or None, message.repeated, pack_life(message)
-
-
-def _write_rare(connection: sqlite3.Connection, commit: Commit) -> None:
-    homes.write(connection, commit)
-    spending.write(connection, commit)
-    sql.KEEP_EARLY.run(connection, commit.early)
-    sql.FORGET_EARLY.run(connection, commit.matched)
-    sql.FORGET_FRAGMENTS.run(connection, [place for place, kept in commit.fragments.items() if kept is None])
-    sql.KEEP_FRAGMENTS.run(connection, [(*place, *kept) for place, kept in commit.fragments.items() if kept])
-    sql.FORGET_REPEATS.run(connection, [(key,) for key, digest in commit.repeats.items() if digest is None])
-    sql.KEEP_REPEATS.run(connection, [(key, digest) for key, digest in commit.repeats.items() if digest])
-    for client, cursor in commit.acknowledged.items():
-        connection.execute(sql.ACKNOWLEDGE, (client, cursor))
-        gone = connection.execute("DELETE FROM events WHERE client = ? AND cursor <= ?", (client, cursor))
-        commit.let_go[client] = gone.rowcount
-    sql.FORGET.run(connection, commit.forgotten)
-    for carrier, ids in commit.forgotten_ids.items():
-        sql.FORGET_IDS.run(connection, ids, carrier)
-
-
-def _find_duplicates(connection: sqlite3.Connection, added: Sequence[Message]) -> dict[int, Message]:
-    by_client: dict[str, list[tuple[str]]] = {}
-    for message in added:
-        by_client.setdefault(message.client, []).append((message.id,))
-    rows = [row for client, ids in by_client.items() for row in sql.FIND_MESSAGES.select(connection, ids, client)]
-    kept = {(row[1], row[2]): row for row in rows}
-    found = ((message.key, kept[message.client, message.id]) for message in added)
-    return {key: unpack(row) for key, row in found if row[0] != key}
+    def _write(self, commit: Commit, rows: writing.Rows) -> None:
+        writing.write(self._connection, commit, rows, self._clock() - self.home_hold)

@@ -3,7 +3,6 @@
 from itertools import product
 from random import Random
 
-import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +17,6 @@ from gateway.message import (
     State,
     derive,
     describe,
-    event,
     pack_body,
     recover,
     resend_unknown,
@@ -244,15 +242,3 @@ def test_a_status_tells_of_each_part_as_the_contract_has_it() -> None:
         {"n": 1, "state": "accepted", "carrier_id": "7F", "status": 0, "at": NOW},
         {"n": 2, "state": "waiting", "carrier_id": "", "status": 0, "at": 0.0},
     ]
-
-
-def test_an_event_has_the_keys_of_the_contract_and_no_number_and_no_text() -> None:
-    made = message(255, P.ACCEPTED, state=State.DONE, meta={"order": 1})
-    told = event(made, "submitted", NOW)
-    expected = {"type": "submitted", "at": NOW, "id": "m255", "message_id": "ff", "carrier": "alpha"}
-    assert told == expected | {"final": True, "meta": {"order": 1}}
-    assert msgpack.unpackb(msgpack.packb(told)) == told
-
-
-def test_an_event_of_what_may_have_been_sent_twice_says_so() -> None:
-    assert event(message(repeated=True), "delivered", NOW)["possible_duplicate"] is True

@@ -3,9 +3,6 @@
 import pytest
 
 from gateway.message import PartState
-from gateway.settle import describe_receipt
-from protocol.constants import MessageState
-from protocol.receipt import Receipt
 from tests.gateway.desk import GRACE, Desk, receipt, states
 from tests.gateway.fakes import NOW
 
@@ -92,24 +89,3 @@ def test_the_receipt_of_an_earlier_copy_waits_for_that_copys_late_answer() -> No
     desk.settler.late(made.parts[0], 0, "first", NOW + GRACE + 1)
     assert desk.kinds() == ["delivered"]
     assert len(desk.early) == 0
-
-
-OUTCOMES: dict[int, str] = {
-    MessageState.DELIVERED: "DELIVERED",
-    MessageState.ACCEPTED: "DELIVERED",
-    MessageState.EXPIRED: "EXPIRED",
-    **dict.fromkeys((MessageState.DELETED, MessageState.UNDELIVERABLE, MessageState.REJECTED), "UNDELIVERED"),
-    **dict.fromkeys((MessageState.SKIPPED, MessageState.UNKNOWN), "UNDELIVERED"),
-}
-
-
-@pytest.mark.parametrize("state", [*MessageState, 77, None])
-def test_only_final_receipts_say_anything(state: int | None) -> None:
-    assert describe_receipt(Receipt("A1", state, False, "STATE")) is None
-
-
-@pytest.mark.parametrize("state", OUTCOMES)
-def test_a_final_receipt_says_what_became_of_its_part(state: int) -> None:
-    described = describe_receipt(Receipt("A1", state, True, "STATE", "042", "2701151200", "2701151201"))
-    said = {"message_id": "A1", "state": "STATE", "error": "042", "submit_date": "2701151200"}
-    assert described == said | {"done_date": "2701151201", "outcome": OUTCOMES[state]}

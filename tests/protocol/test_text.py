@@ -17,7 +17,7 @@ from protocol.errors import TextError
 from protocol.gsm7 import fits
 from protocol.joining import Joiner, read_sar, split_udh
 from protocol.normalise import fold, normalise
-from protocol.text import Cut, Profile, UserData, coding_of, cut, decode_body, user_data
+from protocol.text import Cut, Profile, UserData, _cut_characters, _cut_units, coding_of, cut, decode_body, user_data
 
 CASES: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "cases" / "japanese.json").read_text("utf-8"))[
     "cases"
@@ -244,6 +244,14 @@ def test_parts_are_the_fewest_that_cut_no_cluster(text: str, profile: Profile) -
         at += len(decode_body(piece, 0 if made.coding is Coding.GSM7 else 8) or "")
         assert at in cuts
     assert len(made.pieces) == fewest([size(atom, made.coding) for atom in whole], room)
+
+
+@given(TEXT, st.integers(2, 70))
+@example("か\u3099" * 20, 3)
+@example("あ" + "\u0600" * 9, 2)
+def test_a_text_of_one_unit_a_character_is_cut_the_quick_way_as_the_long_one_does(written: str, room: int) -> None:
+    plain = "".join(c for c in written if ord(c) < 0xD800 or 0xE000 <= ord(c) < 0x10000)
+    assert list(_cut_characters(plain, plain.encode("utf-16-be"), room))[: len(plain)] == list(_cut_units(plain, room))
 
 
 @given(st.text())

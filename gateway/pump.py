@@ -79,7 +79,7 @@ class Pump:
 
     def wake(self) -> None:
         """Have it look whether there is something to send."""
-        self._tell_pace(trio.current_time())
+        self._tell_pace()
         self._wake.set()
 
     def may_send(self, session: Session) -> bool:
@@ -188,14 +188,14 @@ class Pump:
             link.session.unbind(trio.current_time(), f"the SMSC answered {status_name(status)}")
             link.flush()
 
-    def _tell_pace(self, now: float) -> None:
+    def _tell_pace(self) -> None:
         if self._accepted:
-            self.pace.accepted(now, self._accepted)
+            self.pace.accepted(trio.current_time(), self._accepted)
             self._accepted = 0
 
     def _slow(self) -> None:
         now = trio.current_time()
-        self._tell_pace(now)
+        self._tell_pace()
         if self.pace.refused(now):
             self._silent_until = now + self.carrier.settings.throttle_pause
 

@@ -55,11 +55,6 @@ class Commit:
     """What carriers called parts of old messages, to be deleted where the message is: carrier -> (message id) rows."""
     done: trio.Event = field(default_factory=trio.Event)
 
-    @property
-    def size(self) -> int:
-        """Rows that it writes, about."""
-        return len(self.added) + len(self.changed) + len(self.ids) + sum(map(len, self.events.values()))
-
     async def wait(self) -> None:
         """Return once everything in it is on disk."""
         await self.done.wait()

@@ -26,20 +26,20 @@ class Checkpoints:
         self._connection.execute("PRAGMA synchronous = FULL")
         self._thread = ThreadPoolExecutor(1, "checkpoint")
         self._begun: Future[int] | None = None
-        self._rows = 0
-        """Committed since the last one began."""
+        self._rows = writer.total_changes
+        """Rows that had been written, changed and deleted when the last one began."""
         self._wait = PAGES
         """Rows that make about PAGES pages."""
 
-    def due(self, rows: int) -> bool:
-        """Note rows that were committed, and begin a checkpoint when it is time.
+    def due(self) -> bool:
+        """Begin a checkpoint when enough was committed, of whatever kind; while the writer does nothing.
 
         Returns: whether one is to be finished.
         """
-        self._rows += rows
-        if self._begun is None and self._rows >= self._wait:
-            self._begun = self._thread.submit(self._move, self._rows)
-            self._rows = 0
+        rows = self._writer.total_changes - self._rows
+        if self._begun is None and rows >= self._wait:
+            self._begun = self._thread.submit(self._move, rows)
+            self._rows += rows
         return self._begun is not None and self._begun.done()
 
     def finish(self) -> None:

@@ -75,7 +75,7 @@ class SqliteStore:
             self._count_events(commit)
             self.committed(commit)
             commit.done.set()
-            if self._checkpoints.due(commit.size):
+            if self._checkpoints.due():
                 await trio.to_thread.run_sync(self._checkpoints.finish, limiter=self._write_limit)
 
     async def close(self, *, clean: bool) -> None:

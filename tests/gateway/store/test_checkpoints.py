@@ -26,13 +26,13 @@ class Log:
         self.writer.executemany("INSERT INTO early VALUES (?, 'alpha', ?, 0.0)", values)
         self.writer.execute("COMMIT")
         self.rows += rows
-        return self.checkpoints.due(rows)
+        return self.checkpoints.due()
 
     def settle(self) -> None:
         """Wait for the one that has begun, and finish it."""
         assert self.checkpoints._begun is not None
         self.checkpoints._begun.result()
-        assert self.checkpoints.due(0)
+        assert self.checkpoints.due()
         self.checkpoints.finish()
 
     @property
@@ -78,6 +78,18 @@ def test_what_is_written_during_a_checkpoint_is_moved_when_it_is_finished(tmp_pa
     log.close()
 
 
+def test_what_is_only_deleted_counts_too(tmp_path: Path) -> None:
+    log = Log(tmp_path)
+    log.write(2 * PAGES)
+    log.settle()
+    assert log.checkpoints._begun is None
+    log.writer.execute("DELETE FROM early")
+    log.checkpoints.due()
+    assert log.checkpoints._begun is not None
+    log.settle()
+    log.close()
+
+
 def test_a_reader_holds_nothing_up_and_nothing_is_lost(tmp_path: Path) -> None:
     log = Log(tmp_path)
     log.write(1)
@@ -108,7 +120,7 @@ def test_commits_of_many_rows_a_page_wait_for_more_rows(tmp_path: Path) -> None:
     log.writer.execute("BEGIN IMMEDIATE")
     log.writer.executemany("INSERT INTO early VALUES (?, 'alpha', x'00', 0.0)", [(n,) for n in range(PAGES)])
     log.writer.execute("COMMIT")
-    log.checkpoints.due(PAGES)
+    log.checkpoints.due()
     log.settle()
     assert log.checkpoints._wait > 2 * PAGES
     log.close()

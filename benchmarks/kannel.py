@@ -7,7 +7,6 @@ is flushed, not synced), it may have 1,000 unanswered submit_sm a bind and 1,000
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -18,10 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.processes import Process
+from benchmarks.processes import Process, stop
 
 READY_SECONDS: Final = 30.0
-STOP_SECONDS: Final = 10.0
 WINDOW: Final = 1000
 """Unanswered submit_sm of a bind, where Kannel is quickest."""
 SECRET: Final = "load"
@@ -153,12 +151,7 @@ def _box(name: str, config: Path, preload: Path | None) -> Iterator[Process]:
     try:
         yield Process(popen, {})
     finally:
-        popen.send_signal(signal.SIGTERM)
-        try:
-            popen.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            popen.kill()
-            popen.wait()
+        stop(popen)
 
 
 def _wait(name: str, box: Process, ready: Callable[[], bool]) -> None:

@@ -50,12 +50,17 @@ def started(
     try:
         yield Process(popen, _wait_ready(popen, log, ready_seconds))
     finally:
-        popen.send_signal(signal.SIGTERM)
-        try:
-            popen.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            popen.kill()
-            popen.wait()
+        stop(popen)
+
+
+def stop(popen: subprocess.Popen[bytes]) -> None:
+    """Ask a process to end, and end it when it does not."""
+    popen.send_signal(signal.SIGTERM)
+    try:
+        popen.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        popen.kill()
+        popen.wait()
 
 
 def _wait_ready(popen: subprocess.Popen[bytes], log: Path, seconds: float) -> dict[str, Any]:

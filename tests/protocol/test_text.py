@@ -251,7 +251,8 @@ def test_parts_are_the_fewest_that_cut_no_cluster(text: str, profile: Profile) -
 @example("あ" + "\u0600" * 9, 2)
 def test_a_text_of_one_unit_a_character_is_cut_the_quick_way_as_the_long_one_does(written: str, room: int) -> None:
     plain = "".join(c for c in written if ord(c) < 0xD800 or 0xE000 <= ord(c) < 0x10000)
-    assert list(_cut_characters(plain, plain.encode("utf-16-be"), room))[: len(plain)] == list(_cut_units(plain, room))
+    assume(plain)
+    assert list(_cut_characters(plain, plain.encode("utf-16-be"), room)) == list(_cut_units(plain, room))
 
 
 @given(st.text())

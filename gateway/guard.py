@@ -20,7 +20,7 @@ from protocol.text import Cut, Profile, cut
 from protocol.upstream import pack
 
 if TYPE_CHECKING:
-    from config.settings import Settings
+    from config.settings import ClientSettings, Settings
     from gateway.routing import Plan, Router
 
 MAX_META_OCTETS: Final = 1024
@@ -33,6 +33,10 @@ MAX_PARTS: Final = 255
 MAX_TAGS: Final = 16
 MAX_NAME: Final = 64
 """Characters of a tag, an operator or a carrier hint."""
+
+_UCS2: Final = Coding.UCS2  # names of their own: to name a member of an enum takes 0.04 us (Python 3.11)
+_AUTO: Final = Coding.AUTO
+_WAITING: Final = State.WAITING
 
 _ID: Final = re.compile(r"[ -~]{1,64}")
 _LANES: Final = {lane.value: lane for lane in Lane}
@@ -91,55 +95,33 @@ class Guard:
             raise _Refused(
                 "bad_message", f"{'text' if isinstance(to, str) else 'to'} must be a string, and is required"
             )
-        lane = self._lane(client, asked)
-        sender = self._sender(client, asked)
+        settings, more = self._clients[client], len(asked) > 3
+        # nearly every message has but what is required: 0.4 us less than to look for everything else
+        lane = _lane(asked, settings) if more else settings.lane
+        sender = _sender(asked, settings) if more or settings.sender is None else settings.sender
         number = normalise_number(to)
-        plan = self._plan(number, sender, client, lane, asked)
-        plain = normalise(text)
-        body = plain.text
-        plan, profile, made = self._cut(body, plan, _most_parts(asked))
-        message = Message(0, client, id_, number, sender, body, lane, plan.spelled, made.coding.value, made.units)
-        if profile.folds:
-            plain.warnings += normalise(body, profile.folds).warnings
-        if made.coding is Coding.UCS2 and profile.coding is Coding.AUTO:
-            plain.warnings += explain_coding(body)
-        message.warnings = plain.warnings or None
-        message.total, message.cut, message.cut_for = len(made.pieces), made, profile
-        message.on_unknown = ON_UNKNOWN[lane]
-        if len(asked) > 3:
-            _take_options(message, asked, now)
-        if self._quiet is not None and message.state is State.WAITING:
-            self._quiet.put_aside(message, now)
-        return message
-
-    def _lane(self, client: str, asked: dict[str, Any]) -> Lane:
-        asked_lane = asked.get("lane")
-        if asked_lane is None:
-            return self._clients[client].lane
-        lane = _LANES.get(asked_lane) if isinstance(asked_lane, str) else None
-        if lane is None:
-            raise _Refused("bad_message", f"lane must be one of {', '.join(_LANES)}")
-        return lane
-
-    def _sender(self, client: str, asked: dict[str, Any]) -> str:
-        settings = self._clients[client]
-        sender = asked.get("sender")
-        if sender is None:
-            if settings.sender is None:
-                raise _Refused("bad_sender", "sender is required: this client has no default")
-            return settings.sender
-        if not isinstance(sender, str) or not SENDER.fullmatch(sender):
-            raise _Refused("bad_sender", "sender must be up to 20 digits or up to 11 printable ASCII characters")
-        if settings.senders is not None and sender not in settings.senders:
-            raise _Refused("bad_sender", "this client may not use this sender")
-        return sender
-
-    def _plan(self, number: str, sender: str, client: str, lane: Lane, asked: dict[str, Any]) -> "Plan":
         plan = self._router.find(number, sender, client, lane)
         if plan is None:
             raise _Refused("no_route", "no route fits this number, sender, client and lane")
-        hint = _optional(asked, "carrier")
-        return plan if hint is None else plan.prefer(hint)
+        if more and (hint := _optional(asked, "carrier")) is not None:
+            plan = plan.prefer(hint)
+        plain = normalise(text)
+        body, warnings = plain.text, plain.warnings
+        plan, profile, made = self._cut(body, plan, _most_parts(asked) if more else MAX_PARTS)
+        coding, total = made.coding, len(made.pieces)
+        message = Message(0, client, id_, number, sender, body, lane, plan.spelled, coding, made.units, total)
+        if profile.folds:
+            warnings += normalise(body, profile.folds).warnings
+        if coding is _UCS2 and profile.coding is _AUTO:
+            warnings += explain_coding(body)
+        if warnings:
+            message.warnings = warnings
+        message.cut, message.cut_for, message.on_unknown = made, profile, ON_UNKNOWN[lane]
+        if more:
+            _take_options(message, asked, now)
+        if self._quiet is not None and message.state is _WAITING:
+            self._quiet.put_aside(message, now)
+        return message
 
     def _cut(self, body: str, plan: "Plan", most: int) -> tuple["Plan", Profile, Cut]:
         """Cut a text for the first carrier of its plan that can carry it.
@@ -175,6 +157,29 @@ class Guard:
                 alike.append(carrier)
         self._choices[plan.spelled] = choices
         return choices
+
+
+def _lane(asked: dict[str, Any], settings: "ClientSettings") -> Lane:
+    asked_lane = asked.get("lane")
+    if asked_lane is None:
+        return settings.lane
+    lane = _LANES.get(asked_lane) if isinstance(asked_lane, str) else None
+    if lane is None:
+        raise _Refused("bad_message", f"lane must be one of {', '.join(_LANES)}")
+    return lane
+
+
+def _sender(asked: dict[str, Any], settings: "ClientSettings") -> str:
+    sender = asked.get("sender")
+    if sender is None:
+        if settings.sender is None:
+            raise _Refused("bad_sender", "sender is required: this client has no default")
+        return settings.sender
+    if not isinstance(sender, str) or not SENDER.fullmatch(sender):
+        raise _Refused("bad_sender", "sender must be up to 20 digits or up to 11 printable ASCII characters")
+    if settings.senders is not None and sender not in settings.senders:
+        raise _Refused("bad_sender", "this client may not use this sender")
+    return sender
 
 
 def _most_parts(asked: dict[str, Any]) -> int:

@@ -17,7 +17,7 @@ MAX_NUMBER: Final = 64
 """Characters of a number, separators included."""
 
 _LETTER: Final = re.compile("[A-Za-zＡ-Ｚａ-ｚ]")
-_PLAIN_MOBILE: Final = re.compile(r"(?:\+81|0)([6-9]0)-?([1-9][0-9]{3})-?([0-9]{4})")
+_PLAIN_MOBILE: Final = re.compile(r"(?:\+81|0)(?:([6-9]0[1-9][0-9]{7})|([6-9]0)-?([1-9][0-9]{3})-?([0-9]{4}))")
 _MOBILE: Final = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
 
 
@@ -39,7 +39,7 @@ def normalise_number(written: str) -> str:
     """
     plain = _PLAIN_MOBILE.fullmatch(written)
     if plain:
-        return "81" + plain[1] + plain[2] + plain[3]
+        return "81" + (plain[1] or plain[2] + plain[3] + plain[4])
     number = _parse(written)
     kind = phonenumbers.number_type(number)
     if kind not in _MOBILE:  # of a number that does not exist it is unknown

@@ -115,7 +115,7 @@ def normalise(text: str, folds: frozenset[Fold] = NO_FOLDS) -> Normalised:
     Raises: TextError: bad_text: something is refused; names the first.
     """
     plain = text.replace("\r\n", "\n")  # so common that it is not worth the long way
-    if _SUSPICIOUS.search(plain) is None and fold(plain, folds) == plain:
+    if _SUSPICIOUS.search(plain) is None and (not folds or fold(plain, folds) == plain):
         return Normalised(plain, [])
     if refused := _REFUSED.search(text):
         reason = _REASONS[refused.lastgroup]

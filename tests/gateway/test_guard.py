@@ -31,6 +31,9 @@ def guard(*plants: tuple[Loc, object]) -> Guard:
 GUARD = guard()
 
 
+FIELDS = tuple(Message.__slots__)
+
+
 def asked(**keys: object) -> dict[str, Any]:
     return {"id": "m1", "to": "090-1234-5678", "text": TEXT, **keys}
 
@@ -56,6 +59,18 @@ def test_three_keys_are_enough_and_the_rest_has_defaults() -> None:
     assert (made.meta, made.tags, made.operator, made.parts, made.repeated) == (None, None, None, [], False)
     assert made.cut is not None
     assert made.cut_for == text_profile(settings(), "alpha")
+
+
+@given(st.text() | st.just("@") | st.just(TEXT), st.sampled_from(("090-1234-5678", "03-1234-5678", "+819012345678")))
+def test_what_is_not_asked_for_is_as_if_it_were_asked_for_as_nothing(text: str, to: str) -> None:
+    given_ = {"id": "m1", "to": to, "text": text}
+    nothing = dict.fromkeys(("lane", "sender", "carrier", "max_parts", "on_unknown", "receipt", "meta", "tags"))
+    short, long = (GUARD.check("bank", keys, NOW) for keys in (given_, given_ | nothing))
+    if isinstance(short, Refusal):
+        assert short == long
+    else:
+        assert isinstance(long, Message)
+        assert {name: getattr(short, name) for name in FIELDS} == {name: getattr(long, name) for name in FIELDS}
 
 
 @pytest.mark.parametrize("missing", ["id", "to", "text"])

@@ -258,3 +258,12 @@ def test_a_packed_body_comes_back_whatever_its_header(text: str, header_octets: 
 @pytest.mark.parametrize("coding", [coding for coding in CODINGS if coding is not Coding.GSM7_PACKED])
 def test_a_body_in_any_other_coding_is_neither_packed_nor_unpacked(coding: Coding) -> None:
     assert alphabets.wrap(b"hello!", coding, 6) == alphabets.unwrap(b"hello!", coding, 6) == b"hello!"
+
+
+@given(TEXTS)
+def test_the_quick_ucs2_encoder_writes_what_python_calls_utf_16_be(text: str) -> None:
+    try:
+        expected: bytes | None = text.encode("utf-16-be")
+    except UnicodeEncodeError:
+        expected = None
+    assert alphabets.encode_if_fits(text, Coding.UCS2) == expected

@@ -50,6 +50,7 @@ class Pump:
         """How fast the SMSC lets it go."""
         rate = settings.parts_per_second
         burst = carrier.core.settings.burst_of_bind(carrier.name, rate)
+        self._forms = carrier.forms(settings)
         self._throttle = Throttle(rate, burst, trio.current_time()) if rate else None
         self.paused = False
         """Nothing new is begun, until it is resumed; the rest of what was begun is sent."""
@@ -313,24 +314,17 @@ class Pump:
 
     def _send(self, session: Session, link: Link) -> bool:
         """Write what there is room for; whether there was anything to write or to leave out."""
-        now, sent, waiting = trio.current_time(), 0, len(self._parts)
-        room, at = self._room(session, now), self.carrier.core.clock()
-        while self._parts and sent < room:
-            part = self._parts.popleft()
-            if part.message.state is not _SENDING or part.state is not _SENT:
-                self._leave_out(part)
-                continue
-            try:
-                sequence = session.request(self.carrier.compose(part, self.settings), now, part)
-            except Exception as error:
-                if session.room <= 0:  # not its fault: the room was not as we thought
-                    self._parts.appendleft(part)
-                    raise
-                part.state = PartState.WAITING
-                self._spare(part.message, error)
-                continue
-            part.note_sent(self.name, sequence, at)
-            sent += 1
+        now, waiting = trio.current_time(), len(self._parts)
+        written: list[Part] = []
+        try:
+            bodies = self._compose(session, self._room(session, now), written)
+            sequences = session.submit(bodies, now, written) if bodies else []
+        except Exception:  # a defect, or the room was not as we thought: they go over another link
+            self._parts.extendleft(reversed(written))
+            raise
+        name, at, sent = self.name, self.carrier.core.clock(), len(written)
+        for part, sequence in zip(written, sequences, strict=True):
+            part.note_sent(name, sequence, at)
         if sent:
             self.carrier.throttle.take(sent, now)
             if self._throttle is not None:
@@ -342,6 +336,25 @@ class Pump:
         if self in self.carrier.first:
             self._note_first()
         return len(self._parts) < waiting
+
+    def _compose(self, session: Session, room: int, composed: list[Part]) -> list[bytes]:
+        """Make the bodies of so many parts, and note whose they are; leaves out what is not to be sent any more."""
+        bodies: list[bytes] = []
+        parts, fill = self._parts, self._forms.fill
+        while parts and len(bodies) < room:
+            part = parts.popleft()
+            if part.message.state is not _SENDING or part.state is not _SENT:
+                self._leave_out(part)
+                continue
+            try:
+                body = fill(part) or session.make_body(self.carrier.compose(part, self.settings))
+            except Exception as error:
+                part.state = PartState.WAITING
+                self._spare(part.message, error)
+                continue
+            bodies.append(body)
+            composed.append(part)
+        return bodies
 
     def _spare(self, message: Message, error: Exception) -> None:
         """A message can't be written because of a defect of ours: it is refused, or it would end every bind in turn."""

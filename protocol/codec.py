@@ -35,12 +35,18 @@ def encode(pdu: Pdu, sequence_number: int, status: int = 0) -> bytes:
     """
     if status and pdu.bare_error:
         return HEADER.pack(HEADER_OCTETS, pdu.id, status, sequence_number)
+    body = encode_body(pdu)
+    return HEADER.pack(HEADER_OCTETS + len(body), pdu.id, status, sequence_number) + body
+
+
+def encode_body(pdu: Pdu) -> bytes:
+    """Make the frame of a PDU but for its header. Raises: EncodingError: as `encode` does."""
     quick = _QUICK_ENCODERS.get(type(pdu))
     body = (quick and quick(pdu)) or pdu.put()
     length = HEADER_OCTETS + len(body)
     if length > MAX_PDU_OCTETS:
         raise EncodingError(f"a PDU may have {MAX_PDU_OCTETS} octets, would have {length}")
-    return HEADER.pack(length, pdu.id, status, sequence_number) + body
+    return body
 
 
 def encode_taken(message_id: bytes, sequence_number: int) -> bytes:

@@ -10,13 +10,14 @@ A peer's unbind is answered when both ends have answered what they were asked be
 unbind if the peer may still listen: an SMSC that is left without a word may call the next bind "already bound".
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import inf
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import Any, ClassVar, Final
 
 from protocol import codec
-from protocol.codec import HEADER, QUICK_DECODERS, QuickDecoder, decode_body_at, decode_response, encode
-from protocol.constants import HEADER_OCTETS, MAX_SEQUENCE, RESPONSE_BIT, VERSION_34, CommandId, Status, Tag
+from protocol.codec import HEADER, QUICK_DECODERS, QuickDecoder, decode_body_at, decode_response, encode, encode_body
+from protocol.constants import HEADER_OCTETS, RESPONSE_BIT, VERSION_34, CommandId, Status, Tag
 from protocol.errors import LocalProtocolError, RemoteProtocolError, WindowFull
 from protocol.events import (
     Answered,
@@ -29,48 +30,50 @@ from protocol.events import (
     Notified,
     Refused,
     Requested,
-    Unanswered,
 )
 from protocol.limits import Limits as Limits
 from protocol.limits import Timer as Timer
-from protocol.pdu import NOTICES, PDUS, RESPONSES, EnquireLink, EnquireLinkResp, GenericNack, Pdu, Unbind, UnbindResp
+from protocol.pdu import (
+    NOTICES,
+    PDUS,
+    RESPONSES,
+    EnquireLink,
+    EnquireLinkResp,
+    GenericNack,
+    Pdu,
+    SubmitSm,
+    Unbind,
+    UnbindResp,
+)
 from protocol.states import BIND_RESPONSES, BINDS, BOUND, MOVES, RULES, Role, State
 from protocol.statuses import status_name
 from protocol.tags import find_integer
+from protocol.window import Window
 
 _UNCOUNTED: Final = {CommandId.UNBIND, CommandId.ENQUIRE_LINK} | BINDS | NOTICES
-_Pending: TypeAlias = tuple[Any, float, int]
 
 
-class Session:
+class Session(Window):
     """One SMPP session at one end. Times are seconds on any one clock that never goes back."""
 
     quick_decoders: ClassVar[dict[int, QuickDecoder]] = QUICK_DECODERS
     """What reads the bodies of busy PDUs; what it gives None for goes the long way, with the same result."""
 
     def __init__(self, role: Role, limits: Limits, now: float) -> None:
+        super().__init__()
         self.role = role
         self.limits = limits
         self._enter(State.OPEN)
-        self.queued = 0
-        """Octets that wait in `data_to_send`."""
         self.peer_version = VERSION_34
         """What the peer said it speaks when it was bound: interface_version or sc_interface_version (5.2.4)."""
-        self._sequence = 0
         self.heard_at = now
         """When the last octets of the peer came, or the session began."""
-        self._in_flight: dict[int, _Pending] = {}
-        """The window: sequence number -> (tag, deadline, response's command_id); oldest first: all wait equally."""
-        self._late: dict[int, tuple[Any, int]] = {}
-        self._control: dict[int, CommandId] = {}
-        """Our unanswered bind, unbind and enquire_link."""
         self._probe_answer = b""
         """What answers the last enquire_link, to the octet."""
         self._owed = 0  # requests of the peer that were told and not yet answered
         self._unbind = 0  # the number of the peer's unbind
         self._farewell = ""  # why we unbind
         self._buffer = b""
-        self._out: list[bytes] = []
         self._timers: dict[Timer, float] = {Timer.INIT: now + limits.init_timeout}
         self._due = {Timer.ENQUIRE: self._enquire, Timer.DRAIN: self._drained}
         self._due[Timer.INACTIVITY] = lambda now: self.unbind(now, Timer.INACTIVITY.value)
@@ -81,14 +84,9 @@ class Session:
         return self.limits.window - len(self._in_flight) if self.state in BOUND else 0
 
     @property
-    def in_flight(self) -> int:
-        """Requests in the window."""
-        return len(self._in_flight)
-
-    @property
     def next_deadline(self) -> float:
         """When `tick` has something to do; inf when never."""
-        oldest = next(iter(self._in_flight.values()))[1] if self._in_flight else inf
+        oldest = self._oldest_deadline
         return min(oldest, *self._timers.values()) if self._timers else oldest
 
     def request(self, pdu: Pdu, now: float, tag: Any = None) -> int:  # noqa: ANN401  # the owner's own, never looked at
@@ -99,13 +97,9 @@ class Session:
             older than SMPP 3.4; EncodingError. Nothing was queued.
         """
         command_id = pdu.id
-        if command_id not in self._may_ask:
-            raise LocalProtocolError(f"{command_id.name.lower()} may not be sent in state {self.state.name}")
         limits, counted = self.limits, command_id not in _UNCOUNTED
-        if counted and len(self._in_flight) >= limits.window:
-            raise WindowFull(f"{limits.window} requests are unanswered")
-        if self.peer_version < VERSION_34 and getattr(pdu, "tlvs", None):
-            raise LocalProtocolError(f"the peer speaks version {self.peer_version:#x}: no optional parameters")
+        self._check_asking(command_id, 1 if counted else 0)
+        self._check_tlvs(pdu)
         sequence = self._next_sequence()
         self._queue(encode(pdu, sequence))
         if counted:
@@ -115,6 +109,23 @@ class Session:
         elif command_id not in NOTICES:
             self._control[sequence] = command_id
         return sequence
+
+    def submit(self, bodies: Sequence[bytes], now: float, tags: Iterable[Any]) -> list[int]:
+        """Queue submit_sm whose bodies are made already, by `make_body` or so that it would say the same.
+
+        As `request` for each with its tag, in a third of the time.
+
+        Returns: their sequence numbers.
+        Raises: WindowFull; LocalProtocolError: not allowed for this role and state. Nothing was queued.
+        """
+        self._check_asking(CommandId.SUBMIT_SM, len(bodies))
+        self._touch(now)
+        return self._queue_submits(bodies, tags, now + self.limits.response_timeout)
+
+    def make_body(self, pdu: SubmitSm) -> bytes:
+        """What `submit` takes. Raises: EncodingError; LocalProtocolError: optional parameters, as `request` says."""
+        self._check_tlvs(pdu)
+        return encode_body(pdu)
 
     def respond(self, sequence_number: int, pdu: Pdu, status: int = 0) -> None:
         """Queue the answer to a Requested event. Does nothing once the session is closed: nobody waits for it.
@@ -154,13 +165,6 @@ class Session:
         self._timers.pop(Timer.INACTIVITY, None)
         self._timers[Timer.UNBIND] = now + self.limits.unbind_timeout
         return []
-
-    def data_to_send(self) -> bytes:
-        """Drain what the other calls queued; the caller must send it, whole and in order."""
-        octets = b"".join(self._out)
-        self._out.clear()
-        self.queued = 0
-        return octets
 
     def receive(self, octets: bytes, now: float) -> list[Event]:
         """Take what was read; b"" is the end of the file. Never raises for what a peer sent.
@@ -221,7 +225,7 @@ class Session:
 
     def tick(self, now: float) -> list[Event]:
         """Do what is due at `now`; does not sleep."""
-        events: list[Event] = list(self._expire(now))
+        events: list[Event] = list(self._expire(now, self.limits.late_answers))
         if events and self.state is State.DRAINING and not self._in_flight and self._owed <= 0:
             self._timers[Timer.DRAIN] = -inf
         for timer in [timer for timer, deadline in self._timers.items() if deadline <= now]:
@@ -276,17 +280,15 @@ class Session:
         if self._owed <= 0 and self.state is State.DRAINING and not self._in_flight:
             self._timers[Timer.DRAIN] = -inf
 
-    def _queue(self, octets: bytes) -> None:
-        self._out.append(octets)
-        self.queued += len(octets)
+    def _check_asking(self, command_id: CommandId, counted: int) -> None:
+        if command_id not in self._may_ask:
+            raise LocalProtocolError(f"{command_id.name.lower()} may not be sent in state {self.state.name}")
+        if counted and len(self._in_flight) + counted > self.limits.window:
+            raise WindowFull(f"{len(self._in_flight)} of {self.limits.window} requests are unanswered")
 
-    def _next_sequence(self) -> int:
-        sequence = self._sequence
-        while True:
-            sequence = sequence + 1 if sequence < MAX_SEQUENCE else 1
-            if sequence not in self._in_flight and sequence not in self._late and sequence not in self._control:
-                self._sequence = sequence
-                return sequence
+    def _check_tlvs(self, pdu: Pdu) -> None:
+        if self.peer_version < VERSION_34 and getattr(pdu, "tlvs", None):
+            raise LocalProtocolError(f"the peer speaks version {self.peer_version:#x}: no optional parameters")
 
     def _touch(self, now: float) -> None:
         if self.limits.inactivity_timeout < inf:
@@ -319,19 +321,6 @@ class Session:
         self._probe_answer = encode(EnquireLinkResp(), self.request(EnquireLink(), now))
         self._timers[Timer.PROBE] = now + self.limits.enquire_link_timeout
         return []
-
-    def _expire(self, now: float) -> list[Unanswered]:
-        overdue: list[Unanswered] = []
-        for sequence, (tag, deadline, _) in self._in_flight.items():
-            if deadline > now:
-                break
-            overdue.append(Unanswered(tag, sequence))
-        for event in overdue:
-            tag, _, response = self._in_flight.pop(event.sequence_number)
-            self._late[event.sequence_number] = tag, response
-            if len(self._late) > self.limits.late_answers:
-                del self._late[next(iter(self._late))]
-        return overdue
 
     def _move(self, response: int) -> None:
         self._enter(MOVES.get((self.state, response), self.state))

@@ -14,11 +14,14 @@ from trio.testing import MockClock
 from gateway.bind import Bind
 from gateway.carrier import Carrier
 from gateway.defects import keep_running, report
+from gateway.forms import Forms
 from gateway.ladders import Cause
 from gateway.lanes import Lanes
+from gateway.message import Part
 from gateway.metrics import Counts
 from gateway.pump import Pump
 from gateway.settle import Settler
+from protocol.session import Session
 from tests.gateway.builders import House, bind_table, message, opened, settle
 from tests.gateway.carriers import Taken, receipt
 
@@ -112,13 +115,38 @@ async def test_what_a_bind_had_taken_when_a_defect_struck_is_sent_over_the_next(
     assert not any("possible_duplicate" in event for event in house.events)
 
 
-@pytest.mark.parametrize("place", ["begin", "compose"])
-async def test_a_message_that_cannot_be_written_is_rejected_and_the_others_go(
-    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, place: str
+@pytest.mark.parametrize(("owner", "place"), [(Session, "submit"), (Pump, "_leave_out")])
+async def test_parts_that_are_made_and_not_written_when_a_defect_strikes_are_sent_over_the_next_bind(
+    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, owner: type, place: str
 ) -> None:
     async with opened(tmp_path) as house:
         caller = await house.greet()
-        monkeypatch.setattr(Carrier, place, broken(1, getattr(Carrier, place)))
+        house.start_binds()
+        await house.smsc.wait_bound(0)
+        monkeypatch.setattr(owner, place, broken(1, getattr(owner, place)))
+        take = Pump._take
+
+        async def take_one_that_has_ended(pump: Pump, room: int) -> bool:
+            taken = await take(pump, room)
+            if len(pump._parts) == 5:
+                pump._parts.insert(3, Part(pump._parts[0].message, 1))
+            return taken
+
+        monkeypatch.setattr(Pump, "_take", take_one_that_has_ended)
+        await caller.submit(*(message(str(n)) for n in range(5)))
+        await house.wait_events(*["submitted"] * 5)
+        assert len(defects(house)) == 1
+    assert len(house.smsc.taken) == 5
+    assert not any("possible_duplicate" in event for event in house.events)
+
+
+@pytest.mark.parametrize(("owner", "place"), [(Carrier, "begin"), (Forms, "fill")])
+async def test_a_message_that_cannot_be_written_is_rejected_and_the_others_go(
+    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, owner: type, place: str
+) -> None:
+    async with opened(tmp_path) as house:
+        caller = await house.greet()
+        monkeypatch.setattr(owner, place, broken(1, getattr(owner, place)))
         await caller.submit(message("1", SECRET_TEXT), message("2"))
         house.start_binds()
         await house.wait_events("rejected", "submitted")

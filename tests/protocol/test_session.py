@@ -173,12 +173,45 @@ def test_to_acknowledge_deliveries_is_to_respond_to_each(state: State) -> None:
     assert acknowledging.data_to_send() == responding.data_to_send()
 
 
+@given(st.lists(st.binary(max_size=254), max_size=5), st.integers(0, 9), st.integers(0, 3), st.booleans())
+def test_a_list_of_submits_is_as_if_each_were_asked_for_itself(
+    texts: list[bytes], window: int, before: int, ends_idle: bool
+) -> None:
+    limits = Limits(window=window, inactivity_timeout=90.0 if ends_idle else float("inf"))
+    one_by_one, together = session_in(Role.ESME, limits=limits), session_in(Role.ESME, limits=limits)
+    for session in (one_by_one, together):
+        asked(session, *"abc"[: min(before, window)])
+    pdus, room = [SubmitSm(b"", short_message=text) for text in texts], together.room
+    bodies = [together.make_body(pdu) for pdu in pdus]
+    if len(pdus) > room:
+        with pytest.raises(WindowFull, match=f"^{together.in_flight} of {window} requests are unanswered$"):
+            together.submit(bodies, 7.0, texts)
+        assert (together.room, together.queued) == (room, 0)
+        return
+    numbers = [one_by_one.request(pdu, 7.0, text) for pdu, text in zip(pdus, texts, strict=True)]
+    assert together.submit(bodies, 7.0, texts) == numbers
+    for session in (one_by_one, together):
+        octets = b"".join(encode(SubmitSmResp(b"id"), number) for number in numbers[:1])
+        session.receive(octets, 8.0)
+    assert (together.queued, together.next_deadline) == (one_by_one.queued, one_by_one.next_deadline)
+    assert together.data_to_send() == one_by_one.data_to_send()
+    assert together.close("over") == one_by_one.close("over")
+
+
+@pytest.mark.parametrize("state", [state for state in State if state not in (State.BOUND_TX, State.BOUND_TRX)])
+def test_submits_are_refused_where_one_would_be(state: State) -> None:
+    session = session_in(Role.ESME, state)
+    with pytest.raises(LocalProtocolError, match=f"^submit_sm may not be sent in state {state.name}$"):
+        session.submit([b""], 0.0, ["m1"])
+    assert (session.in_flight, session.data_to_send()) == (0, b"")
+
+
 @BOTH
 def test_a_full_window_changes_nothing(role: Role) -> None:
     session = session_in(role, limits=Limits(window=2))
     numbers = asked(session, "a", "b")
     assert (session.room, session.in_flight) == (0, 2)
-    with pytest.raises(WindowFull, match="2 requests are unanswered"):
+    with pytest.raises(WindowFull, match="2 of 2 requests are unanswered"):
         session.request(TRAFFIC[role][0], 0.0, tag="c")
     assert (session.room, session.in_flight, session.data_to_send()) == (0, 2, b"")
     session.receive(encode(TRAFFIC[role][1], numbers[0]), 0.0)
@@ -201,7 +234,7 @@ def test_a_value_that_does_not_fit_takes_no_slot_and_sends_nothing() -> None:
 
 
 def test_sequence_numbers_wrap_and_pass_over_those_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("protocol.session.MAX_SEQUENCE", 6)
+    monkeypatch.setattr("protocol.window.MAX_SEQUENCE", 6)
     session = session_in(Role.ESME, limits=Limits(response_timeout=10.0))  # the bind took 1
     late, flying = asked(session, "late")[0], session.request(SubmitSm(), 5.0)
     probe = session.request(EnquireLink(), 5.0)

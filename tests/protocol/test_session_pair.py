@@ -177,7 +177,7 @@ class Pair(RuleBasedStateMachine):
 
 @pytest.fixture(autouse=True)
 def _few_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("protocol.session.MAX_SEQUENCE", NUMBERS)
+    monkeypatch.setattr("protocol.window.MAX_SEQUENCE", NUMBERS)
 
 
 TestPair = Pair.TestCase

@@ -113,14 +113,13 @@ class PromptStore(SqliteStore):
 
     def write(self, stages: Stages, rows: str, write: str) -> Iterator[Commit]:
         """Write what gathers, as `run` does, in this thread."""
-        while self._pending:
-            self._pending[0].leases = self.leases(self._pending[0])
-            commit = self._next()
-            with stages.stage(rows):
-                made = self._rows(commit)
+        with stages.stage(rows):
+            self._seal()
+        while self._sealed:
+            commit = self._sealed.popleft()
             with stages.stage(write):
-                self._write(commit, made)
-            self._count_events(commit)
+                self._write(commit)
+            self._count(commit)
             yield commit
 
 
@@ -146,7 +145,7 @@ class Way:
         Rig(folder).configure(2775, binds=1, window=BATCH)
         settings = load(folder / "gateway.toml", SECRETS).settings
         self._stages = stages
-        self.store = PromptStore(folder / "store", time.time, most_added=BATCH)
+        self.store = PromptStore(folder / "store", time.time, 2 * BATCH)
         self._core = build(settings, self.store)
         self._door = Door(self._core)
         carrier = Carrier("alpha", self._core)

@@ -128,8 +128,8 @@ class GatewaySettings(Table):
     """The least that each lane below otp gets of a carrier's parts while it waits, in percent."""
     outstanding: Messages = 50_000
     """Messages kept in memory while a receipt is awaited, 1..1000000; older ones are read from disk."""
-    commit_batch: Messages = 2000
-    """New messages above which another commit of the store is begun, 1..1000000."""
+    commit_batch: Messages = 400
+    """New and changed messages above which another commit of the store is begun, 1..1000000."""
     join_timeout: Annotated[float, between(1, 86_400)] = 300.0
     """Seconds a long message from a handset waits for its other parts, 1..86400; then what came is told."""
     reference_hold: Annotated[float, between(60, 604_800)] = 259_200.0

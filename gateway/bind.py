@@ -283,6 +283,7 @@ class Bind:
 
     async def _handle(self, events: list[Event]) -> None:
         assert self._link is not None
+        self.carrier.core.store.seal_much()
         now, link, settle = self.carrier.core.clock(), self._link, self.pump.settle
         self._handling = events
         for event in events:

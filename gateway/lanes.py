@@ -230,7 +230,7 @@ class Lanes:
             added.setdefault((message.plan, LANE_NUMBERS[message.lane]), []).append(message.key)
         for queue, keys in added.items():
             feed = self._feed(*queue)
-            room = LEASE_AHEAD - feed.held
+            room = LEASE_AHEAD - feed.held - commit.ahead
             if room > 0 and not feed.behind and not self.up.isdisjoint(feed.plan.carriers):
                 moved[queue] = max(moved.get(queue, 0), keys[min(len(keys), room) - 1])
         return moved

@@ -17,6 +17,9 @@ Place: TypeAlias = tuple[str, str, bytes, bytes, int, int, int, int, int]
 """Of a part of a handset's message: (client, carrier, source, destination, data_coding, bits of the reference,
 reference, total, number)."""
 
+Rows: TypeAlias = dict[str, list[Any]]
+"""Of the tables that nearly every commit changes."""
+
 
 @dataclass(slots=True)
 class Commit:
@@ -53,6 +56,12 @@ class Commit:
     """Keys of messages to be deleted, in order."""
     forgotten_ids: dict[str, list[tuple[str]]] = field(default_factory=dict)
     """What carriers called parts of old messages, to be deleted where the message is: carrier -> (message id) rows."""
+    rows: Rows = field(default_factory=dict)
+    """Made when nothing more is added to it."""
+    size: int = 0
+    """New messages in it then."""
+    ahead: int = 0
+    """New messages in commits before it of which nobody had been told then."""
     done: trio.Event = field(default_factory=trio.Event)
 
     async def wait(self) -> None:
@@ -76,6 +85,9 @@ class Store(Protocol):
 
     def add(self, messages: Sequence[Message]) -> Commit:
         """Give each message its key and note it; after the commit `duplicates` tells which were there before."""
+
+    def seal_much(self) -> None:
+        """Begin another commit when much has gathered; to be called only where nothing is half noted."""
 
     def save(self, message: Message) -> None:
         """Note that a message has changed."""

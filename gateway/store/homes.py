@@ -8,11 +8,9 @@ from typing import Final
 from gateway.message import Message
 from gateway.routing import Plan
 from gateway.store import Commit
-from gateway.store.schema import Rows
+from gateway.store.schema import Rows, insert
 
-REMEMBER: Final = Rows(
-    "INSERT INTO homes VALUES", 3, "ON CONFLICT DO UPDATE SET carrier = excluded.carrier, at = excluded.at"
-)
+REMEMBER: Final = insert("homes", 3, "ON CONFLICT DO UPDATE SET carrier = excluded.carrier, at = excluded.at")
 FIND: Final = Rows("SELECT number, carrier FROM homes WHERE at > ? AND number IN (VALUES", 1, ")")
 FORGET: Final = Rows("DELETE FROM homes WHERE number IN (VALUES", 1, ")")
 _OLDEST: Final = "SELECT number FROM homes WHERE at < ? ORDER BY at LIMIT ?"

@@ -6,6 +6,7 @@ take the lock back for each row waits for the busy loop each time (measured: 300
 
 import os
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, Final
@@ -96,19 +97,22 @@ LOG_OCTETS: Final = 64 * 1024 * 1024
 
 CACHED_STATEMENTS: Final = 512
 """Prepared at once: all those that are run often."""
-_MOST: Final = 256
+_MOST: Final = 512
 """Rows in one statement at most."""
 _STEP: Final = 32
-"""Statements have a multiple of so many rows, or fewer: 39 of a kind to be prepared, and mostly two to be run."""
+_SIZES: Final = (1, 2, 4, 8, 16, *range(_STEP, _MOST + 1, _STEP))
+"""Rows that a statement may have, filled up with NULL: a size more is a statement more to be prepared, and a list that
+is written in two steps makes the thread wait twice for the interpreter's lock."""
 
 
 class Rows:
-    """A statement with a list of rows in it: `before (?, …), (?, …) after`."""
+    """A statement with a list of rows in it: `before (?, …), (?, …) after`; a row of NULL must change nothing."""
 
     def __init__(self, before: str, columns: int, after: str = "") -> None:
         self._before = before
         self._row = f"({', '.join('?' * columns)})"
         self._after = after
+        self._columns = columns
         self._statements: dict[int, str] = {}
 
     def run(self, connection: sqlite3.Connection, rows: Sequence[Sequence[Any]], *first: object) -> int:
@@ -118,9 +122,10 @@ class Rows:
         """
         start = changed = 0
         while start < len(rows):
-            rest = len(rows) - start
-            size = min(rest - rest % _STEP, _MOST) or rest
-            values = [*first, *chain.from_iterable(rows[start : start + size])]
+            some = rows[start : start + _MOST]
+            size = _SIZES[bisect_left(_SIZES, len(some))]
+            blank = [None] * (self._columns * (size - len(some)))
+            values = [*first, *chain.from_iterable(some), *blank]
             changed += connection.execute(self.statement(size), values).rowcount
             start += size
         return changed
@@ -141,15 +146,20 @@ class Rows:
         return made
 
 
-ADD: Final = Rows("INSERT INTO messages VALUES", 12, "ON CONFLICT DO NOTHING")
+def insert(table: str, columns: int, conflict: str = "", verb: str = "INSERT") -> Rows:
+    """A statement that inserts rows into a table, but those of which the first value is NULL."""
+    return Rows(f"{verb} INTO {table} SELECT * FROM (VALUES", columns, f") WHERE column1 IS NOT NULL {conflict}")
+
+
+ADD: Final = insert("messages", 12, "ON CONFLICT DO NOTHING")
 SAVE: Final = Rows(
     "UPDATE messages SET state = v.column2, due = v.column3, repeated = v.column4, life = v.column5 FROM (VALUES",
     5,
     ") AS v WHERE key = v.column1",
 )
-NAME: Final = Rows("INSERT INTO carrier_ids VALUES", 4, "ON CONFLICT DO NOTHING")
-EMIT: Final = Rows("INSERT INTO events SELECT ?, column1, column2 FROM (VALUES", 2, ")")
-KEEP_EARLY: Final = Rows("INSERT INTO early VALUES", 4)
+NAME: Final = insert("carrier_ids", 4, "ON CONFLICT DO NOTHING")
+EMIT: Final = Rows("INSERT INTO events SELECT ?, column1, column2 FROM (VALUES", 2, ") WHERE column1 IS NOT NULL")
+KEEP_EARLY: Final = insert("early", 4)
 FORGET_EARLY: Final = Rows("DELETE FROM early WHERE key IN (VALUES", 1, ")")
 FORGET: Final = Rows("DELETE FROM messages WHERE key IN (VALUES", 1, ")")
 FORGET_IDS: Final = Rows(
@@ -158,7 +168,7 @@ FORGET_IDS: Final = Rows(
     1,
     ")",
 )
-KEEP_FRAGMENTS: Final = Rows("INSERT OR REPLACE INTO fragments VALUES", 11)
+KEEP_FRAGMENTS: Final = insert("fragments", 11, verb="INSERT OR REPLACE")
 FORGET_FRAGMENTS: Final = Rows(  # joined so that the index is used: it is not for a row IN (VALUES …)
     "DELETE FROM fragments WHERE rowid IN (SELECT f.rowid FROM (VALUES",
     9,
@@ -167,7 +177,7 @@ FORGET_FRAGMENTS: Final = Rows(  # joined so that the index is used: it is not f
     "AND f.data_coding = v.column5 AND f.width = v.column6 AND f.reference = v.column7 AND f.total = v.column8 "
     "AND f.number = v.column9)",
 )
-KEEP_REPEATS: Final = Rows("INSERT INTO repeats VALUES", 2)
+KEEP_REPEATS: Final = insert("repeats", 2)
 FORGET_REPEATS: Final = Rows("DELETE FROM repeats WHERE key IN (VALUES", 1, ")")
 FIND_PARTS: Final = Rows(
     f"WITH w(carrier) AS (VALUES (?)) SELECT i.id, i.n, {', '.join('m.' + name for name in COLUMNS.split(', '))} "
@@ -184,7 +194,7 @@ ACKNOWLEDGE: Final = (
     "ON CONFLICT DO UPDATE SET acknowledged = max(acknowledged, excluded.acknowledged)"
 )
 DOUBT: Final = "UPDATE messages SET repeated = 1 WHERE state = 2 AND report = 0 AND plan = ? AND lane = ? AND key <= ?"
-LEASE: Final = Rows("INSERT INTO leases VALUES", 3, "ON CONFLICT DO UPDATE SET key = max(key, excluded.key)")
+LEASE: Final = insert("leases", 3, "ON CONFLICT DO UPDATE SET key = max(key, excluded.key)")
 
 
 def open_database(path: str) -> sqlite3.Connection:

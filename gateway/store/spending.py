@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from gateway.store import Commit
-from gateway.store.schema import Rows
+from gateway.store.schema import insert
 
-SPEND: Final = Rows(
-    "INSERT INTO spent VALUES",
+SPEND: Final = insert(
+    "spent",
     4,
     "ON CONFLICT DO UPDATE SET parts = iif(period = excluded.period, parts, 0) + excluded.parts, "
     "period = excluded.period",

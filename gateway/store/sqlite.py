@@ -1,4 +1,8 @@
-"""The embedded store: SQLite in WAL mode, `synchronous = FULL`, one thread that commits while the loop goes on."""
+"""The embedded store: SQLite in WAL mode, `synchronous = FULL`, one thread that commits while the loop goes on.
+
+What is written gathers in one commit until the thread is free, or until it is much; then it is sealed: its rows are
+made, and the thread takes it without asking the loop. So neither waits for the other while there is work for both.
+"""
 
 import os
 import sqlite3
@@ -27,16 +31,23 @@ ACK_SECONDS: Final = 0.05
 class SqliteStore:
     """See `gateway.store.Store`. `clock` gives Unix seconds; `leases` is asked before each commit (see `lanes.py`)."""
 
-    def __init__(self, folder: Path, clock: Callable[[], float], most_added: int) -> None:
+    def __init__(self, folder: Path, clock: Callable[[], float], most: int) -> None:
+        """Args: most: messages, new and changed, above which another commit is begun."""
         self.committed: Committed = lambda commit: None
         self.leases: Callable[[Commit], dict[tuple[str, int], int]] = lambda commit: {}
         self.commits = 0
         """Commits so far."""
         self._path = str(folder / DATABASE)
         self._clock = clock
-        self._most_added = most_added
-        self._pending: deque[Commit] = deque()
-        self._wake = trio.Event()
+        self._most = most
+        self._gathering: Commit | None = None
+        self._sealed: deque[Commit] = deque()
+        """Ready for the thread that commits."""
+        self._written: deque[Commit] = deque()
+        """On disk, and nobody has been told yet."""
+        self._new = 0
+        """New messages of which nobody has been told."""
+        self._wake, self._landed = trio.Event(), trio.Event()
         self._acknowledged: dict[str, int] = {}
         """Not in a commit yet."""
         self._acknowledge_by = inf
@@ -59,32 +70,48 @@ class SqliteStore:
 
     async def run(self) -> None:
         """Commit what gathers, for ever. An error of the database is raised: nobody was told that it was kept."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._tell)
+            await self._commit()
+
+    async def _commit(self) -> None:
+        token = trio.lowlevel.current_trio_token()
         while True:
-            while not self._pending:
+            while not self._sealed and self._gathering is None:
                 self._wake = trio.Event()
                 with trio.move_on_at(self._acknowledge_by) as patience:
                     await self._wake.wait()
                 if patience.cancelled_caught:
                     _ = self.commit
-            self._pending[0].leases = self.leases(self._pending[0])
-            commit = self._next()
-            rows = self._rows(commit)
+            await trio.lowlevel.checkpoint()  # what is woken by the same read adds to this commit, not to the next
+            if not self._sealed:
+                self._seal()
             with trio.CancelScope(shield=True):  # bounded by the disk; half a commit is none
-                await trio.to_thread.run_sync(self._write, commit, rows, limiter=self._write_limit)
-            self.commits += 1
-            self._count_events(commit)
+                await trio.to_thread.run_sync(self._write_sealed, token, limiter=self._write_limit)
+
+    async def _tell(self) -> None:
+        while True:
+            self._landed = trio.Event()
+            self._tell_written()
+            await self._landed.wait()
+
+    def _tell_written(self) -> None:
+        """Tell of the commits that are on disk, in their order."""
+        while self._written:
+            commit = self._written.popleft()
+            self._count(commit)
             self.committed(commit)
             commit.done.set()
-            if self._checkpoints.due():
-                await trio.to_thread.run_sync(self._checkpoints.finish, limiter=self._write_limit)
 
     async def close(self, *, clean: bool) -> None:
         """Write what has gathered and close. `clean`: nothing is left on the wire, so the next start doubts nothing."""
-        while self._pending or self._acknowledged:
+        self._tell_written()
+        while self._sealed or self._gathering or self._acknowledged:
             _ = self.commit
-            commit = self._next()
-            await trio.to_thread.run_sync(self._write, commit, self._rows(commit), limiter=self._write_limit)
-            commit.done.set()
+            self._seal()
+            token = trio.lowlevel.current_trio_token()
+            await trio.to_thread.run_sync(self._write_sealed, token, limiter=self._write_limit)
+            self._tell_written()
         if clean:
             self._connection.execute("DELETE FROM leases")
         await trio.to_thread.run_sync(self._checkpoints.close)
@@ -92,26 +119,39 @@ class SqliteStore:
         self._connection.close()
         os.close(self._lock)
 
-    def _next(self) -> Commit:
-        commit = self._pending.popleft()
+    def seal_much(self) -> None:
+        """Begin another commit when much has gathered; to be called only where nothing is half noted."""
+        commit = self._gathering
+        if commit and len(commit.added) + len(commit.changed) >= self._most:
+            self._seal()
+
+    def _seal(self) -> None:
+        """Make the rows of what has gathered: what changes from now on belongs to the next commit."""
+        commit = self.commit
+        self._gathering = None
         commit.acknowledged, self._acknowledged, self._acknowledge_by = self._acknowledged, {}, inf
-        return commit
+        commit.ahead = self._new
+        commit.leases = self.leases(commit)
+        commit.rows = writing.make_rows(commit, homes_matter=self.home_hold > 0)
+        commit.size = len(commit.added)
+        self._new += commit.size
+        self._sealed.append(commit)
 
     @property
     def commit(self) -> Commit:
         """The commit that gathers what is written now; taking it has it written soon."""
-        if not self._pending:
-            self._pending.append(Commit())
+        commit = self._gathering
+        if commit is None:
+            commit = self._gathering = Commit()
             self._wake.set()
-        return self._pending[-1]
+        return commit
 
     def add(self, messages: Sequence[Message]) -> Commit:
         """Give each message its key and note it; after the commit `duplicates` tells which were there before."""
         now = int(self._clock() * 1e6)
         for message in messages:
             message.key = self._last_key = max(now, self._last_key + 1)
-        if self._pending and len(self._pending[-1].added) >= self._most_added:
-            self._pending.append(Commit())
+        self.seal_much()
         commit = self.commit
         commit.added += messages
         return commit
@@ -321,15 +361,27 @@ class SqliteStore:
             recover(message, unknown_until)
         sql.SAVE.run(self._connection, [writing.life_row(message) for message in interrupted])
 
-    def _count_events(self, commit: Commit) -> None:
+    def _count(self, commit: Commit) -> None:
+        self.commits += 1
+        self._new -= commit.size
         numbers = self.unacknowledged
         for client, events in commit.events.items():
             numbers[client] = numbers.get(client, 0) + len(events)
         for client, gone in commit.let_go.items():
             numbers[client] = numbers.get(client, 0) - gone
 
-    def _rows(self, commit: Commit) -> writing.Rows:
-        return writing.make_rows(commit, homes_matter=self.home_hold > 0)
+    def _write_sealed(self, token: trio.lowlevel.TrioToken) -> None:
+        """Write what is sealed, and what is being sealed meanwhile."""
+        while self._sealed:
+            commit = self._sealed.popleft()
+            self._write(commit)
+            self._written.append(commit)
+            token.run_sync_soon(self._note_written, idempotent=True)
+            if self._checkpoints.due():
+                self._checkpoints.finish()
 
-    def _write(self, commit: Commit, rows: writing.Rows) -> None:
-        writing.write(self._connection, commit, rows, self._clock() - self.home_hold)
+    def _write(self, commit: Commit) -> None:
+        writing.write(self._connection, commit, self._clock() - self.home_hold)
+
+    def _note_written(self) -> None:
+        self._landed.set()

@@ -2,15 +2,12 @@
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from config.settings import OnUnknown
 from gateway.message import LANE_NUMBERS, Message, PartState, State, pack_body, pack_life, unpack
-from gateway.store import Commit, homes, spending
+from gateway.store import Commit, Rows, homes, spending
 from gateway.store import schema as sql
-
-Rows: TypeAlias = dict[str, list[Any]]
-"""Of the tables that nearly every commit changes."""
 
 
 def make_rows(commit: Commit, *, homes_matter: bool) -> Rows:
@@ -26,8 +23,9 @@ def make_rows(commit: Commit, *, homes_matter: bool) -> Rows:
     }
 
 
-def write(connection: sqlite3.Connection, commit: Commit, rows: Rows, since: float) -> None:
+def write(connection: sqlite3.Connection, commit: Commit, since: float) -> None:
     """Write a commit, in the store's thread. Args: since: Unix seconds before which who took a number is forgotten."""
+    rows = commit.rows
     connection.execute("BEGIN IMMEDIATE")
     if rows["added"] and sql.ADD.run(connection, rows["added"]) < len(rows["added"]):
         commit.duplicates = _find_duplicates(connection, commit.added)

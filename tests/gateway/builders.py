@@ -220,7 +220,8 @@ async def opened(folder: Path, changes: Mapping[str, object] | None = None) -> A
                 disk.release()
                 nursery.cancel_scope.cancel()
         if house.crashed:
-            store._pending.clear()
+            store._sealed.clear()
+            store._gathering = None
         await store.close(clean=False)
 
 

@@ -92,6 +92,9 @@ class FakeStore:
             self._pending = Commit()
         return self._pending
 
+    def seal_much(self) -> None:
+        """Do nothing: what gathers goes to disk when the test says so."""
+
     def flush(self) -> None:
         """Put on disk what has gathered, and tell those who are told of a commit."""
         self.write()

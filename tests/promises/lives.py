@@ -27,6 +27,8 @@ from tests.promises.wires import Crash, Disk, Fuse
 if TYPE_CHECKING:
     import sqlite3
 
+    from gateway.store import Commit
+
 PATIENCE: Final = 300.0
 """Virtual seconds in which everything must be settled once nothing goes wrong any more."""
 QUIET: Final = RESPONSE_TIMEOUT + GRACE + 2.0
@@ -60,6 +62,19 @@ class Record:
     """Messages in memory at the end."""
 
 
+class FusedStore(SqliteStore):
+    """A store that dies before or after any commit: one may reach the disk, and the gateway not hear of it."""
+
+    def __init__(self, folder: Path, fuse: Fuse, most: int) -> None:
+        super().__init__(folder, now, most)
+        self._fuse = fuse
+
+    def _write(self, commit: "Commit") -> None:
+        self._fuse.burn()
+        super()._write(commit)
+        self._fuse.burn()
+
+
 def tell(story: Story) -> Record:
     """Let it happen, from the first start of the gateway to the end of its last life."""
 
@@ -87,7 +102,7 @@ async def _live(record: Record, smsc: Smsc, death: Death, folder: Path) -> bool:
             patch.setattr(trio.to_thread, "run_sync", disk.run_sync)
             patch.setattr("gateway.bind.connect", smsc.connect)
             record.log = log
-            async with _housed(record, folder) as house:
+            async with _housed(record, folder, fuse) as house:
                 record.events.update(await _read_events(house))
                 house.nursery.start_soon(record.bank.live, house, fuse)
                 house.start_binds()
@@ -104,10 +119,10 @@ async def _live(record: Record, smsc: Smsc, death: Death, folder: Path) -> bool:
 
 
 @asynccontextmanager
-async def _housed(record: Record, folder: Path) -> AsyncIterator[House]:
+async def _housed(record: Record, folder: Path, fuse: Fuse) -> AsyncIterator[House]:
     """A gateway with its store in the folder, all but its binds running."""
     chosen = _settings(record.story)
-    store = SqliteStore(folder, now, chosen.gateway.commit_batch)
+    store = FusedStore(folder, fuse, chosen.gateway.commit_batch)
     try:
         await store.open(now() + GRACE)
         async with trio.open_nursery() as nursery:
@@ -190,6 +205,7 @@ def _tree(story: tuple[Any, ...]) -> Settings:
         "carriers.alpha": _carrier("alpha", rate, binds),
         "gateway.lane_window": memory,
         "gateway.outstanding": memory,
+        "gateway.commit_batch": memory,
     }
     if beta:
         changes["carriers.beta"] = _carrier("beta", rate, [(beta, "transceiver")])

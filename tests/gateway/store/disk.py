@@ -29,10 +29,10 @@ class Clock:
 
 @asynccontextmanager
 async def opened(
-    folder: Path, clock: Callable[[], float] | None = None, *, most_added: int = 1000, clean: bool = False
+    folder: Path, clock: Callable[[], float] | None = None, *, most: int = 1000, clean: bool = False
 ) -> AsyncIterator[SqliteStore]:
     """A store that runs as long as the block, and is closed after it."""
-    store = SqliteStore(folder, clock or Clock(), most_added)
+    store = SqliteStore(folder, clock or Clock(), most)
     await store.open(UNTIL)
     try:
         async with trio.open_nursery() as nursery:

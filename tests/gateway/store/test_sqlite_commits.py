@@ -1,25 +1,28 @@
 """Commits: shared, bounded, in order, and nobody goes on before theirs is on disk."""
 
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
 import trio
 
-from gateway.message import LANE_NUMBERS
+from gateway.message import LANE_NUMBERS, PartState, State
 from gateway.store import Commit
 from gateway.store.sqlite import DATABASE, SqliteStore
 from protocol.constants import Lane
 from tests.gateway.fakes import NOW, message
 from tests.gateway.store.disk import Clock, keep, opened, several
 
+SECONDS = 60.0
+"""Until the disk must have done its work."""
 NORMAL = LANE_NUMBERS[Lane.NORMAL]
 
 
 async def test_whoever_writes_while_the_disk_is_busy_shares_the_next_commit(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         first = store.add(several(1))
-        while store._pending:
+        while not first.rows:
             await trio.lowlevel.checkpoint()
         assert not first.done.is_set()
         async with trio.open_nursery() as nursery:
@@ -32,7 +35,7 @@ async def test_whoever_writes_while_the_disk_is_busy_shares_the_next_commit(tmp_
 
 async def test_a_commit_is_bounded_and_the_rest_goes_with_the_next(tmp_path: Path) -> None:
     sizes: list[int] = []
-    async with opened(tmp_path, most_added=10) as store:
+    async with opened(tmp_path, most=10) as store:
         store.committed = lambda commit: sizes.append(len(commit.added))
         commits = [store.add([message(id=f"m{n}.{i}") for i in range(4)]) for n in range(20)]
         for commit in commits:
@@ -43,7 +46,7 @@ async def test_a_commit_is_bounded_and_the_rest_goes_with_the_next(tmp_path: Pat
 
 async def test_commits_are_told_of_in_order_and_before_whoever_waits_goes_on(tmp_path: Path) -> None:
     told: list[Commit] = []
-    async with opened(tmp_path, most_added=1) as store:
+    async with opened(tmp_path, most=1) as store:
         store.committed = told.append
         commits = [store.add([message(id=f"m{n}")]) for n in range(5)]
         for commit in commits:
@@ -87,7 +90,7 @@ async def test_nobody_is_told_of_a_commit_that_failed(tmp_path: Path) -> None:
     store.committed = told.append
     store.emit("bank", b"event")
     commit = store.add(several(1))
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.RaisesGroup(sqlite3.OperationalError):
         await store.run()
     assert (told, commit.done.is_set()) == ([], False)
     store._connection.execute("ROLLBACK")
@@ -105,8 +108,51 @@ async def test_what_nobody_has_written_yet_is_written_at_the_end(tmp_path: Path)
 
 
 async def test_what_was_noted_before_the_end_is_written_at_the_end(tmp_path: Path) -> None:
-    async with opened(tmp_path, most_added=2) as store:
+    async with opened(tmp_path, most=2) as store:
         commits = [store.add([message(id=f"m{n}.{i}") for i in range(2)]) for n in range(5)]
     assert all(commit.done.is_set() for commit in commits)
     async with opened(tmp_path) as store:
         assert await store.count_waiting() == [(NORMAL, 10)]
+
+
+async def test_the_thread_goes_on_with_what_is_sealed_while_the_loop_is_busy(tmp_path: Path) -> None:
+    async with opened(tmp_path, most=1) as store:
+        store.add(several(1))
+        while store._gathering or store._sealed:
+            await trio.lowlevel.checkpoint()
+        for n in range(1, 5):
+            store.add([message(id=f"m{n}")])
+        patience = time.monotonic() + SECONDS
+        while len(store._written) < 4 and time.monotonic() < patience:
+            time.sleep(0.001)  # noqa: ASYNC251  # the loop does nothing else, and nobody is told
+        assert (len(store._written), store.commits) == (4, 0)
+        await store.commit.wait()
+        assert store.commits == 5
+
+
+async def test_what_changes_after_a_commit_was_sealed_belongs_to_the_next_like_its_event(tmp_path: Path) -> None:
+    async with opened(tmp_path, most=1) as store:
+        kept = message(0, PartState.WAITING, id="a")
+        await keep(store, kept)
+        kept.state = State.SUBMITTED
+        store.save(kept)
+        store.emit("bank", b"submitted")
+        sealed = store.commit
+        store.seal_much()
+        kept.state = State.DELIVERED
+        store.save(kept)
+        store.emit("bank", b"delivered")
+        assert [row[1] for row in sealed.rows["changed"]] == [State.SUBMITTED]
+        assert [packed for _, packed in sealed.events["bank"]] == [b"submitted"]
+        await store.commit.wait()
+        assert (await store.find_messages("bank", ["a"]))["a"].state is State.DELIVERED
+        assert [packed for _, packed in await store.events("bank", 0, 9)] == [b"submitted", b"delivered"]
+
+
+async def test_a_commit_knows_how_many_new_messages_go_before_it(tmp_path: Path) -> None:
+    async with opened(tmp_path, most=3) as store:
+        commits = [store.add([message(id=f"m{n}.{i}") for i in range(3)]) for n in range(3)]
+        store.seal_much()
+        await commits[-1].wait()
+        assert [commit.ahead for commit in commits] == [0, 3, 6]
+        assert (await keep(store, message(id="last"))).ahead == 0

@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import inf
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import structlog
 
 from gateway.early import CHECKED_DIGITS
-from gateway.events import describe_receipt
+from gateway.events import OUTCOMES
 from gateway.message import Message, Part, PartState
 from protocol import receipt as receipts
 from protocol.constants import EsmClass, IdForm, MessageState, Status, Tag
 from protocol.joining import split_udh
-from protocol.receipt import Candidate, IdRule
+from protocol.receipt import Candidate, IdRule, Receipt, Said
 from protocol.tags import find_tlv
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ WARN_SECONDS: Final = 60.0
 _EXACT: Final = IdRule.EXACT
 _NOBODY: Final = (None, _EXACT)
 
+_Told: TypeAlias = tuple["DeliverSm", PartState, Said]
+"""A final receipt: (pdu, what it makes of its part, what it says)."""
+
 _log = structlog.get_logger()
 
 
@@ -43,6 +46,8 @@ class Deliveries:
         self._id_form = habits.message_id
         self._by_text = habits.receipts_by_text
         self._final_states = receipts.FINAL_STATES | {MessageState[state.upper()] for state in habits.final_states}
+        finals = receipts.names_of(self._final_states)
+        self._outcomes = {name: OUTCOMES[state] for name, state in finals.items()}
         self._spelled_alike = self._id_form in (IdForm.AUTO, IdForm.SAME)
         self._habit = Habit(name, self._counts)
         self._warned = -inf
@@ -56,25 +61,26 @@ class Deliveries:
 
         Returns: the command_status to answer each delivery with.
         """
-        core, told, incoming = self._core, [], False
+        core, incoming = self._core, False
+        told: list[_Told] = []
         if core.bounds.disk_full:
             self._counts.deferred += len(deliveries)
             return [Status.RX_T_APPN] * len(deliveries)
         deliveries = self._show_receipts(deliveries)
         for pdu in deliveries:
             if receipts.is_receipt(pdu.esm_class):
-                receipt = receipts.parse(pdu.short_message, pdu.esm_class, pdu.tlvs, self._final_states)
-                described = receipt and describe_receipt(receipt)
-                if described:
-                    told.append((pdu, described))
-                elif receipt is None or not isinstance(receipt.state, MessageState):
-                    self._leave_unread("it has no id" if receipt is None else "its state is none of SMPP's")
+                said = receipts.parse_plain(pdu.short_message, pdu.esm_class, pdu.tlvs)
+                outcome = self._outcomes.get(said[3]) if said else None
+                if said and outcome:  # nearly always: 0.3 us less than by a Receipt
+                    told.append((pdu, outcome, said))
+                elif receipt := self._read(pdu):
+                    told.append((pdu, OUTCOMES[receipt.state], receipt.said))
             elif not receipts.is_intermediate(pdu.esm_class):
                 incoming = True
         taken = core.incoming.take(self._name, deliveries, core.clock()) if incoming else None
         self._counts.receipts += len(told)
         now = core.clock()
-        unfound = [(pdu, described) for pdu, described in told if not self._settle(pdu, described, now)]
+        unfound = [each for each in told if not self._settle(each, now)]
         if unfound:
             await self._settle_from_disk(unfound)
         await core.store.commit.wait()
@@ -91,6 +97,14 @@ class Deliveries:
             shown.append(replace(pdu, esm_class=pdu.esm_class | EsmClass.RECEIPT) if silent else pdu)
         return shown
 
+    def _read(self, pdu: "DeliverSm") -> Receipt | None:
+        """What a receipt says; None when it is not final, so that nothing is to be done, or can't be read."""
+        receipt = receipts.parse(pdu.short_message, pdu.esm_class, pdu.tlvs, self._final_states)
+        if receipt is None or not isinstance(receipt.state, MessageState):
+            self._leave_unread("it has no id" if receipt is None else "its state is none of SMPP's")
+            return None
+        return receipt if receipt.final else None
+
     def _leave_unread(self, reason: str) -> None:
         self._counts.receipts_unreadable += 1
         now = self._core.clock()
@@ -98,9 +112,10 @@ class Deliveries:
             self._warned = now
             _log.warning("receipt_unreadable", carrier=self._name, reason=reason)
 
-    def _settle(self, pdu: "DeliverSm", receipt: dict[str, Any], now: float) -> bool:
+    def _settle(self, told: "_Told", now: float) -> bool:
         """Settle a receipt whose part is in memory."""
-        find, message_id, rule = self._core.outstanding.find, receipt["message_id"], _EXACT
+        pdu, outcome, said = told
+        find, message_id, rule = self._core.outstanding.find, said[0], _EXACT
         part = find(self._name, message_id) if self._spelled_alike else None
         if part is None or not _concerns(pdu, part.message):
             made = receipts.candidates(message_id, self._id_form)
@@ -109,31 +124,32 @@ class Deliveries:
         if part is None:
             return False
         self._habit.note(rule)
-        self._core.settler.received(part, receipt, now)
+        self._core.settler.received(part, outcome, said, now)
         return True
 
-    async def _settle_from_disk(self, told: Sequence[tuple["DeliverSm", dict[str, Any]]]) -> None:
+    async def _settle_from_disk(self, told: Sequence["_Told"]) -> None:
         """Settle receipts whose parts have left memory; keep those that no part on disk answers to."""
         core = self._core
-        made = [(*each, list(receipts.candidates(each[1]["message_id"], self._id_form))) for each in told]
+        made = [(each, list(receipts.candidates(each[2][0], self._id_form))) for each in told]
         async with core.outstanding.reading():
-            ids = dict.fromkeys(candidate.spelling for _, _, candidates in made for candidate in candidates)
+            ids = dict.fromkeys(candidate.spelling for _, candidates in made for candidate in candidates)
             found = await core.store.find_parts(self._name, list(ids))
             parts = self._live_parts(found)
-            for pdu, receipt, candidates in made:
+            for each, candidates in made:
                 now = core.clock()
-                if self._settle(pdu, receipt, now):  # its answer came while we were reading
+                if self._settle(each, now):  # its answer came while we were reading
                     continue
-                part, rule = _choose(pdu, receipt, candidates, parts)
+                pdu, outcome, said = each
+                part, rule = _choose(each, candidates, parts)
                 if part:
                     self._habit.note(rule)
-                    core.settler.received(part, receipt, now)
+                    core.settler.received(part, outcome, said, now)
                     continue
                 self._counts.receipts_early += 1
                 ends = pdu.source_addr, pdu.destination_addr
                 about = [address[-CHECKED_DIGITS:].decode("latin-1") for address in ends]
                 spellings = [candidate.spelling for candidate in candidates]
-                core.early.keep(self._name, spellings, {**receipt, "about": about}, now)
+                core.early.keep(self._name, spellings, (outcome, said, about), now)
 
     def _live_parts(self, found: Mapping[str, list[tuple[Message, int]]]) -> dict[str, list[Part]]:
         """The parts themselves, by what the carrier calls them: of messages in memory, those there."""
@@ -185,17 +201,18 @@ class Habit:
 
 
 def _choose(
-    pdu: "DeliverSm", receipt: dict[str, Any], candidates: Sequence[Candidate], parts: Mapping[str, list[Part]]
+    told: "_Told", candidates: Sequence[Candidate], parts: Mapping[str, list[Part]]
 ) -> tuple[Part | None, IdRule]:
     """The part that a receipt speaks of.
 
     The best spelling counts. An id may have been used again for the same number: then it is the part that has this very
     receipt already, else the newest that has none.
     """
+    pdu, outcome, said = told
     for id_, rule in candidates:
         named = [part for part in parts.get(id_, ()) if _concerns(pdu, part.message)]
         if named:
-            again = (part for part in named if part.receipt and receipt.items() <= part.receipt.items())
+            again = (part for part in named if part.receipt == said and part.state is outcome)
             unsettled = (part for part in named if part.state <= PartState.ACCEPTED)
             return next(again, None) or next(unsettled, named[0]), rule
     return _NOBODY

@@ -5,10 +5,12 @@ No I/O of its own: everything is noted with the store, to be on disk with its ne
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgpack
 
+from gateway.message import PartState
+from protocol.receipt import Said
 from protocol.upstream import pack
 
 if TYPE_CHECKING:
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 CHECKED_DIGITS: Final = 8
 """Trailing digits of a receipt's number that must be the message's: carriers spell the rest in many ways."""
+
+Receipt: TypeAlias = tuple[PartState, Said, list[str]]
+"""(what it makes of its part, what it says, the last CHECKED_DIGITS of both numbers that it names)."""
 
 
 @dataclass(slots=True, eq=False)
@@ -29,7 +34,10 @@ class _Kept:
     at: float
     spellings: list[str]
     """What the answer may call the message, best first."""
-    receipt: dict[str, Any] = field(repr=False)
+    outcome: PartState
+    said: Said = field(repr=False)
+    about: list[str] = field(repr=False)
+    """The last CHECKED_DIGITS of both numbers that it names."""
 
 
 class EarlyReceipts:
@@ -57,31 +65,32 @@ class EarlyReceipts:
     def load(self, rows: Iterable[tuple[int, str, bytes, float]]) -> None:
         """Take over what the last run has kept: (key, carrier, packed, time) rows, oldest first."""
         for key, carrier, packed, at in rows:
-            self._put(_Kept(key, carrier, packed, at, *msgpack.unpackb(packed)))
+            spellings, outcome, said, about = msgpack.unpackb(packed)
+            self._put(_Kept(key, carrier, packed, at, spellings, PartState(outcome), tuple(said), about))
 
-    def keep(self, carrier: str, spellings: list[str], receipt: dict[str, Any], now: float) -> None:
+    def keep(self, carrier: str, spellings: list[str], receipt: Receipt, now: float) -> None:
         """Keep a receipt whose message is not known (yet).
 
-        Args: spellings: what the answer may call the message, best first. receipt: with the last CHECKED_DIGITS of
-            both numbers that it names as `about`.
+        Args: spellings: what the answer may call the message, best first. receipt: what it makes of its part, what it
+            says, and the last CHECKED_DIGITS of both numbers that it names.
         """
-        packed = pack((spellings, receipt))
+        packed = pack((spellings, *receipt))
         if (carrier, packed) not in self._kept:
-            self._put(_Kept(self._last_key + 1, carrier, packed, now, spellings, receipt))
+            self._put(_Kept(self._last_key + 1, carrier, packed, now, spellings, *receipt))
             self._store.keep_early(self._last_key, carrier, packed, now)
 
-    def take(self, carrier: str, carrier_id: str, to: str, now: float) -> dict[str, Any] | None:
+    def take(self, carrier: str, carrier_id: str, to: str, now: float) -> tuple[PartState, Said] | None:
         """Take out the receipt of a message to this number that its carrier has just called so, if one waits."""
         named = self._named.get((carrier, carrier_id))
         if named is None:
             return None
         number, since = to[-CHECKED_DIGITS:], now - self._hold
-        fitting = [kept for kept in named if kept.at > since and number in kept.receipt["about"]]
+        fitting = [kept for kept in named if kept.at > since and number in kept.about]
         if not fitting:
             return None
         best = min(fitting, key=lambda kept: (kept.spellings.index(carrier_id), kept.key))
         self._drop(best)
-        return best.receipt
+        return best.outcome, best.said
 
     def expire(self, now: float) -> None:
         """Give up those that have waited too long."""

@@ -13,6 +13,7 @@ import msgpack
 
 from config.settings import OnUnknown
 from protocol.constants import Lane
+from protocol.receipt import Said
 from protocol.text import Cut, Profile
 from protocol.upstream import pack
 
@@ -77,7 +78,8 @@ class Part:
     """command_status of the last answer."""
     at: float = 0.0
     """Unix seconds of the last change."""
-    receipt: dict[str, Any] | None = None
+    receipt: Said | None = None
+    """What its final receipt says."""
     tries: list[list[Any]] | None = None
     """How it was sent, oldest first: [bind, sequence number, sent at, answered at, command_status]; times are Unix
     seconds, 0 while there is no answer. For people who ask what happened; nothing is decided by it."""
@@ -170,8 +172,13 @@ def pack_body(message: Message) -> bytes:
 
 def pack_life(message: Message) -> bytes:
     """Pack what changes about a message, for the store."""
-    parts = [(part.state, part.carrier_id, part.status, part.at, part.receipt, part.tries) for part in message.parts]
-    return pack((message.carrier, message.attempts, parts, message.reference, message.disowned_by))
+    parts = message.parts
+    if len(parts) == 1:  # 0.1 us less than by a loop
+        part = parts[0]
+        lives = [(part.state, part.carrier_id, part.status, part.at, part.receipt, part.tries)]
+    else:
+        lives = [(part.state, part.carrier_id, part.status, part.at, part.receipt, part.tries) for part in parts]
+    return pack((message.carrier, message.attempts, lives, message.reference, message.disowned_by))
 
 
 def unpack(row: tuple[Any, ...]) -> Message:
@@ -185,8 +192,13 @@ def unpack(row: tuple[Any, ...]) -> Message:
     message.state, message.due, message.repeated = State(state), due or 0.0, bool(repeated)
     message.carrier, message.attempts, parts, message.reference, disowned_by = unpack_life(life)
     message.disowned_by = tuple(disowned_by)
-    message.parts = [Part(message, n, PartState(part[0]), *part[1:]) for n, part in enumerate(parts, 1)]
+    message.parts = [_unpack_part(message, n, part) for n, part in enumerate(parts, 1)]
     return message
+
+
+def _unpack_part(message: Message, n: int, life: list[Any]) -> Part:
+    state, carrier_id, status, at, said, tries = life
+    return Part(message, n, PartState(state), carrier_id, status, at, said and tuple(said), tries)
 
 
 def unpack_life(life: bytes | None) -> tuple[str, int, list[Any], int | None, list[str]]:

@@ -4,17 +4,18 @@ No I/O of its own: everything is noted with the store, to be on disk with its ne
 """
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from config.fields import status_number
 from config.settings import Events, OnUnknown
 from gateway import retry
-from gateway.events import KINDS, OUTCOMES, describe_event
+from gateway.events import KINDS, describe_event
 from gateway.message import FINAL, Message, Part, PartState, State, derive, give_up, resend_unknown, untouched
 from gateway.quiet import Quiet
 from gateway.retry import Action
 from gateway.routing import Plan
 from protocol.constants import Status
+from protocol.receipt import Said
 from protocol.statuses import StatusClass, status_class
 from protocol.upstream import pack
 
@@ -76,7 +77,7 @@ class Settler:
         early = self._name(part, message, carrier_id, now) if carrier_id else None
         self._follow(message, now)
         if early:
-            self.received(part, early, now)
+            self.received(part, *early, now)
 
     def refused(self, part: Part, status: int, now: float) -> Action:
         """The carrier has not taken a part; what is done about it."""
@@ -131,14 +132,17 @@ class Settler:
             self._store.name_part(message.carrier, carrier_id, message.key, part.n)
             early = current and self.early.take(message.carrier, carrier_id, message.to, now)
             if early:
-                self.received(part, early, now)
+                self.received(part, *early, now)
 
-    def received(self, part: Part, receipt: dict[str, Any], now: float) -> None:
-        """A final receipt has come for a part. The first one counts: a final state is never overwritten."""
+    def received(self, part: Part, outcome: PartState, said: Said, now: float) -> None:
+        """A final receipt has come for a part. The first one counts: a final state is never overwritten.
+
+        Args: outcome: what it makes of the part. said: what is kept of it.
+        """
         if part.state > _ACCEPTED:
             self.counts.receipts_repeated += 1
             return
-        part.state, part.at, part.receipt = OUTCOMES[receipt["outcome"]], now, receipt
+        part.state, part.at, part.receipt = outcome, now, said
         self._follow(part.message, now)
 
     def fell_due(self, message: Message, now: float) -> bool:
@@ -251,7 +255,7 @@ class Settler:
         if state is not message.state:
             self._enter(message, state, now)
 
-    def _name(self, part: Part, message: Message, carrier_id: str, now: float) -> dict[str, Any] | None:
+    def _name(self, part: Part, message: Message, carrier_id: str, now: float) -> tuple[PartState, Said] | None:
         """Note what the carrier calls a part; the receipt that has come for it already, if one has."""
         carrier = message.carrier
         self._outstanding.name(carrier, carrier_id, part)

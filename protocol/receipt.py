@@ -4,7 +4,7 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from protocol.constants import EsmClass, IdForm, MessageState, Tag
 from protocol.joining import split_udh
@@ -74,6 +74,10 @@ _OPENING: Final = re.compile(
 _HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f]{1,31}", re.ASCII)  # 32 digits would be a UUID, which is no number
 
 
+Said: TypeAlias = tuple[str, str, str, str, str]
+"""What is kept of a receipt, as it spells it: (message id, submit date, done date, state, error)."""
+
+
 @dataclass(slots=True)
 class Receipt:
     """What one receipt says, as far as it says it.
@@ -92,6 +96,11 @@ class Receipt:
     submit_date: str = ""
     done_date: str = ""
     network_error: bytes = b""
+
+    @property
+    def said(self) -> Said:
+        """What is kept of it."""
+        return self.message_id, self.submit_date, self.done_date, self.state_name, self.error
 
 
 class NetworkError(NamedTuple):
@@ -158,14 +167,29 @@ def parse(
     Args: final_states: FINAL_STATES, and those more that this carrier sends last.
     Returns: None when there is no id, so nobody could say which message it speaks of.
     """
+    said = parse_plain(short_message, esm_class, tlvs)
+    if said is None:
+        return _parse_any(short_message, esm_class, tlvs, final_states)
+    message_id, submit_date, done_date, name, error = said
+    state = _STATES.get(name)
+    return Receipt(message_id, state, state in final_states, name, error, submit_date, done_date)
+
+
+def parse_plain(short_message: bytes, esm_class: int, tlvs: Iterable[tuple[int, bytes]]) -> Said | None:
+    """Read a receipt that is spelled to the letter as nearly all are, and whose TLVs say nothing else.
+
+    Returns: what it says, in ASCII; None: ask `parse`.
+    """
     plain = None if esm_class & _UDHI else _PLAIN.match(short_message.decode("latin-1"))
     if plain is None:
-        return _parse_any(short_message, esm_class, tlvs, final_states)
-    message_id, submit_date, done_date, name, error = plain.groups()
-    state = _STATES.get(name)
-    if tlvs and not _repeat(tlvs, message_id, state):
-        return _parse_any(short_message, esm_class, tlvs, final_states)
-    return Receipt(message_id, state, state in final_states, name, error, submit_date, done_date)
+        return None
+    said = plain.groups()
+    return said if not tlvs or _repeat(tlvs, said[0], _STATES.get(said[3])) else None  # type: ignore[return-value]
+
+
+def names_of(states: Container[int]) -> dict[str, MessageState]:
+    """How receipts may spell these states, in capitals."""
+    return {name: _MEMBERS[state] for name, state in _STATES.items() if state in states}
 
 
 def _repeat(tlvs: Iterable[tuple[int, bytes]], message_id: str, state: int | None) -> bool:

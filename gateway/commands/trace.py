@@ -113,8 +113,8 @@ def _part_steps(part: Part) -> Iterator[Step]:
         elif answered:
             yield Step(answered, part.n, f"taken; the carrier calls it {plain(part.carrier_id) or 'nothing'}")
     if part.receipt:
-        said = f"receipt: {plain(str(part.receipt['state']))}, error {plain(str(part.receipt['error']))}"
-        yield Step(part.at, part.n, f"{said}, done {plain(str(part.receipt['done_date']))}")
+        _, _, done, state, error = map(plain, part.receipt)
+        yield Step(part.at, part.n, f"receipt: {state}, error {error}, done {done}")
     elif part.state is PartState.UNKNOWN:
         yield Step(part.at, part.n, "no answer came: it can't be known whether the carrier has it")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, Final
 
-VERSION: Final = 7
+VERSION: Final = 8
 
 SCHEMA: Final = """
 CREATE TABLE messages (

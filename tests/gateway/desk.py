@@ -1,16 +1,15 @@
 """A settler at work on messages that a bind has taken: real lanes, a store in memory, random chance fixed."""
 
-from typing import Any
-
 from config.settings import GatewaySettings
 from config.wording import Loc
-from gateway.early import CHECKED_DIGITS, EarlyReceipts
+from gateway.early import CHECKED_DIGITS, EarlyReceipts, Receipt
 from gateway.lanes import Lanes
 from gateway.message import Message, Part, PartState, State
 from gateway.metrics import CarrierCounts, Counts
 from gateway.outstanding import Outstanding
 from gateway.settle import Settler
 from gateway.store import Commit
+from protocol.receipt import Said
 from tests.gateway.fakes import NOW, TO, FakeStore, message, settings
 
 REJECTING, RETRYING, THROTTLING, REBINDING = 0x0B, 0x08, 0x58, 0x04
@@ -78,10 +77,11 @@ def states(made: Message) -> list[PartState]:
     return [part.state for part in made.parts]
 
 
-def receipt(
-    outcome: str = "DELIVERED", state: str = "DELIVRD", message_id: str = "1-1", to: str = TO
-) -> dict[str, Any]:
+def receipt(outcome: str = "DELIVERED", state: str = "DELIVRD", message_id: str = "1-1") -> tuple[PartState, Said]:
     """A final receipt as carriers hand it on."""
-    about = [to[-CHECKED_DIGITS:], "0005123456"[-CHECKED_DIGITS:]]
-    said = {"message_id": message_id, "state": state, "error": "000", "submit_date": "2701151200", "done_date": ""}
-    return {**said, "outcome": outcome, "about": about}
+    return PartState[outcome], (message_id, "2701151200", "", state, "000")
+
+
+def early_receipt(state: str = "DELIVRD", message_id: str = "1-1", to: str = TO) -> Receipt:
+    """One that has overtaken its answer."""
+    return *receipt("DELIVERED", state, message_id), [to[-CHECKED_DIGITS:], "0005123456"[-CHECKED_DIGITS:]]

@@ -10,7 +10,7 @@ from gateway.early import EarlyReceipts
 from gateway.metrics import CarrierCounts, Counts
 from protocol.constants import IdForm
 from protocol.receipt import candidates
-from tests.gateway.desk import receipt
+from tests.gateway.desk import early_receipt
 from tests.gateway.fakes import NOW, TO, FakeStore, settings
 
 HOLD = 100.0
@@ -28,12 +28,12 @@ class Shelf:
 
     def keep(self, id_: str, to: str = TO, at: float = NOW, state: str = "DELIVRD", carrier: str = "alpha") -> None:
         spellings = [each.spelling for each in candidates(id_, IdForm.AUTO)]
-        self.early.keep(carrier, spellings, receipt(state=state, message_id=id_, to=to), at)
+        self.early.keep(carrier, spellings, early_receipt(state, id_, to), at)
 
     def take(self, id_: str, to: str = TO, at: float = NOW, carrier: str = "alpha") -> str | None:
         """The state and the id of the receipt that is taken."""
         taken = self.early.take(carrier, id_, to, at)
-        return f"{taken['state']} {taken['message_id']}" if taken else None
+        return f"{taken[1][3]} {taken[1][0]}" if taken else None
 
     def restart(self) -> "Shelf":
         """Another run on the same disk."""

@@ -24,7 +24,6 @@ from gateway.message import (
     unpack_life,
 )
 from protocol.constants import Lane
-from protocol.upstream import pack
 from tests.gateway.fakes import NOW, TEXT, TO, message, row
 
 P = PartState
@@ -112,7 +111,7 @@ def messages(draw: st.DrawFn) -> Message:
     made.disowned_by = tuple(draw(st.lists(TEXTS, max_size=2)))
     for part in made.parts:
         part.carrier_id, part.status, part.at = draw(TEXTS), draw(st.integers(0, 2**32 - 1)), draw(TIMES)
-        part.receipt = draw(st.none() | st.just({"outcome": "DELIVERED", "state": "DELIVRD"}))
+        part.receipt = draw(st.none() | st.tuples(*[TEXTS] * 5))
         for _ in range(draw(st.integers(0, 3))):
             part.note_sent(draw(TEXTS), draw(st.integers(1, 2**31 - 1)), draw(TIMES))
     return made
@@ -141,12 +140,6 @@ def test_a_message_that_nothing_has_happened_to_has_no_life() -> None:
     back = unpack((*row(made)[:9], pack_body(made), None))
     assert (back.carrier, back.attempts, back.parts) == ("", 0, [])
     assert unpack_life(None) == ("", 0, [], None, [])
-
-
-def test_a_part_written_before_tries_were_remembered_is_read_without_any() -> None:
-    life = pack(("alpha", 1, [(P.ACCEPTED, "A1", 0, NOW, None)], None, []))
-    [part] = unpack((*row(message(1))[:10], life)).parts
-    assert (part.state, part.carrier_id, part.at, part.tries) == (P.ACCEPTED, "A1", NOW, None)
 
 
 def test_the_newest_tries_are_remembered_each_with_its_own_answer() -> None:

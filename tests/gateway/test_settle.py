@@ -239,7 +239,7 @@ def step(desk: Desk, made: Message, what: str, part: int, how: tuple[int, str]) 
     elif what == "cancel":
         desk.settler.cancel(made, now)
     elif what == "receipt" and chosen.state > P.SENT:
-        desk.settler.received(chosen, receipt(how[1]), now)
+        desk.settler.received(chosen, *receipt(how[1]), now)
     elif what == "link":
         for each in (each for each in made.parts if each.state is P.SENT):
             desk.settler.unanswered([each], now)

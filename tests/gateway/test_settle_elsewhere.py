@@ -138,7 +138,7 @@ def test_what_a_carrier_took_after_all_gets_the_rest_there() -> None:
     desk = a_desk()
     made = sent(desk, parts=2, repeated=True)
     desk.settler.refused(made.parts[0], ELSEWHERE, NOW)
-    desk.settler.received(made.parts[0], receipt(), NOW)
+    desk.settler.received(made.parts[0], *receipt(), NOW)
     made.parts[1].state = P.WAITING
     desk.settler.unsent(made, NOW)
     assert desk.take("beta") == []
@@ -228,7 +228,7 @@ def test_who_took_a_numbers_message_is_remembered_and_who_delivered_it_again() -
     desk.accept(made)
     assert desk.store.homes == {TO: "alpha"}
     desk.store.homes.clear()
-    desk.settler.received(made.parts[0], receipt(), NOW)
+    desk.settler.received(made.parts[0], *receipt(), NOW)
     assert desk.store.homes == {TO: "alpha"}
 
 

@@ -62,7 +62,7 @@ class Watch:
         elif what == "link":
             self.desk.settler.unanswered([each for each in self.made.parts if each.state is P.SENT], self.now)
         elif what == "receipt" and part.state > P.SENT:
-            self.desk.settler.received(part, receipt(OUTCOMES[detail]), self.now)
+            self.desk.settler.received(part, *receipt(OUTCOMES[detail]), self.now)
         elif part.state is P.SENT:
             self.answer(part, what, detail)
         elif part.state is P.UNKNOWN and what in ("accept", "refuse"):

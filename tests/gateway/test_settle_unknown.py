@@ -52,7 +52,7 @@ def test_the_unknown_is_reported_once_and_a_receipt_may_still_come() -> None:
     assert not desk.settler.fell_due(made, NOW + GRACE)
     assert not desk.settler.fell_due(made, NOW + GRACE)
     assert (made.state, made.due, made.cut) == (State.REPORTED, 0.0, None)
-    desk.settler.received(made.parts[0], receipt(), NOW + 999)
+    desk.settler.received(made.parts[0], *receipt(), NOW + 999)
     assert [(event["type"], event["final"]) for event in desk.store.told] == [("unknown", False), ("delivered", True)]
 
 
@@ -137,12 +137,12 @@ def test_a_late_answer_does_not_overwrite_what_became_of_a_message_since_it_left
     desk.accept(desk.send(2))
     assert list(desk.outstanding.live) == [2]
     copy = desk.copy(made)
-    desk.settler.received(copy.parts[0], receipt(), NOW + GRACE)
+    desk.settler.received(copy.parts[0], *receipt(), NOW + GRACE)
     desk.settler.late(made.parts[1], 0, "1-2", NOW + GRACE + 1)
     assert states(desk.copy(made)) == [P.DELIVERED, P.UNKNOWN]
     assert desk.store.names["alpha", "1-2"] == [(1, 2)]
-    desk.settler.received(desk.copy(made).parts[1], receipt(), NOW + GRACE)
-    desk.settler.received(copy.parts[1], receipt(), NOW + GRACE)
+    desk.settler.received(desk.copy(made).parts[1], *receipt(), NOW + GRACE)
+    desk.settler.received(copy.parts[1], *receipt(), NOW + GRACE)
     assert desk.copy(made).state is State.DELIVERED
 
 
@@ -165,7 +165,7 @@ def test_a_late_answer_to_a_copy_that_was_sent_again_is_only_remembered_by_its_n
 def test_no_answer_to_a_second_copy_overrules_the_receipt_of_the_first(status: int) -> None:
     desk = Desk()
     made = desk.send(parts=2, repeated=True)
-    desk.settler.received(made.parts[0], receipt(), NOW)
+    desk.settler.received(made.parts[0], *receipt(), NOW)
     desk.settler.refused(made.parts[0], status, NOW + 1)
     desk.settler.unanswered([made.parts[0]], NOW + 1)
     assert states(made) == [P.DELIVERED, P.SENT]
@@ -249,8 +249,8 @@ def test_a_second_copy_whose_time_is_over_is_not_sent_and_the_first_may_have_com
     assert not desk.settler.fell_due(made, made.expires_at)
     assert (made.state, states(made)) == (State.REPORTED, [P.ACCEPTED, P.UNKNOWN])
     assert desk.take() == []
-    desk.settler.received(made.parts[0], receipt(), NOW + 999)
-    desk.settler.received(made.parts[1], receipt(), NOW + 999)
+    desk.settler.received(made.parts[0], *receipt(), NOW + 999)
+    desk.settler.received(made.parts[1], *receipt(), NOW + 999)
     told = [(event["type"], event["possible_duplicate"]) for event in desk.store.told]
     assert told == [("unknown", True), ("delivered", True)]
 
@@ -358,7 +358,7 @@ def test_a_client_may_want_final_events_only() -> None:
     desk = Desk((("clients", "bank", "events"), "final"))
     first, second, third = desk.send(1), desk.send(2, on_unknown=OnUnknown.REPORT), desk.send(3, receipt=False)
     desk.accept(first)
-    desk.settler.received(first.parts[0], receipt(), NOW)
+    desk.settler.received(first.parts[0], *receipt(), NOW)
     desk.settler.unanswered(second.parts, NOW)
     desk.settler.fell_due(second, NOW + GRACE)
     desk.accept(third)

@@ -12,7 +12,7 @@ from tests.gateway.fakes import NOW, TEXT, TO, message
 from tests.gateway.store.disk import Clock, keep, opened
 
 P = PartState
-RECEIPT = {"outcome": "DELIVERED", "state": "DELIVRD", "error": "000", "done_date": "2611221000"}
+RECEIPT = ("A1", "2611220959", "2611221000", "DELIVRD", "000")
 
 
 async def lived(folder: Path) -> Message:

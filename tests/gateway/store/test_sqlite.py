@@ -135,7 +135,7 @@ async def test_the_last_change_of_a_message_is_kept(tmp_path: Path) -> None:
         made.parts = [Part(made, 1, P.ACCEPTED, "A1", 0, NOW), Part(made, 2, P.SENT)]
         made.state, made.due, made.carrier, made.attempts, made.repeated = State.UNKNOWN, NOW + 9, "alpha", 3, True
         store.save(made)
-        made.parts[1].state, made.parts[1].receipt = P.DELIVERED, {"outcome": "DELIVERED"}
+        made.parts[1].state, made.parts[1].receipt = P.DELIVERED, ("A2", "", "", "DELIVRD", "0")
         store.save(made)
         await store.commit.wait()
         assert kept(await read(store, made)) == kept(made)

@@ -284,11 +284,11 @@ class Bind:
     async def _handle(self, events: list[Event]) -> None:
         assert self._link is not None
         self.carrier.core.store.seal_much()
-        now, link, settle = self.carrier.core.clock(), self._link, self.pump.settle
+        now, link = self.carrier.core.clock(), self._link
         self._handling = events
-        for event in events:
+        for event in events[self.pump.settle_answers(events, now, link) :]:
             if isinstance(event, Answered):
-                settle(event, now, link)
+                self.pump.settle(event, now, link)
             elif isinstance(event, Requested):
                 self._inbox.add(event)
             else:

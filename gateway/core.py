@@ -16,7 +16,7 @@ from gateway.metrics import CarrierCounts, Counts
 from gateway.outstanding import Outstanding
 from gateway.quotas import Quotas
 from gateway.routing import Router
-from gateway.settle import Settler
+from gateway.runs import RunSettler
 from gateway.store import Store
 from protocol.references import References
 from protocol.text import Profile
@@ -30,7 +30,7 @@ class Core:
     store: Store
     lanes: Lanes
     outstanding: Outstanding
-    settler: Settler
+    settler: RunSettler
     early: EarlyReceipts
     bounds: Bounds
     incoming: Incoming
@@ -71,7 +71,7 @@ def build(
     lanes = Lanes(store, settings.gateway, outstanding, settings.carriers)
     counts = Counts(carriers={name: CarrierCounts() for name in settings.carriers})
     store.home_hold = settings.home_hold
-    settler = Settler(settings, store, lanes, outstanding)
+    settler = RunSettler(settings, store, lanes, outstanding)
     early = settler.early = EarlyReceipts(settings.gateway, store, counts)
     settler.counts, settler.chance = counts, chance
     profiles = _profiles(settings, {})

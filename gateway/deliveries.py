@@ -27,10 +27,11 @@ WARN_SECONDS: Final = 60.0
 """Between two warnings of one carrier's receipts that can't be read."""
 
 _EXACT: Final = IdRule.EXACT
+_DELIVERED: Final = PartState.DELIVERED
 _NOBODY: Final = (None, _EXACT)
 
-_Told: TypeAlias = tuple["DeliverSm", PartState, Said]
-"""A final receipt: (pdu, what it makes of its part, what it says)."""
+_Told: TypeAlias = tuple["DeliverSm", PartState, Said, bool]
+"""A final receipt: (pdu, what it makes of its part, what it says, whether that is plain)."""
 
 _log = structlog.get_logger()
 
@@ -72,15 +73,15 @@ class Deliveries:
                 said = receipts.parse_plain(pdu.short_message, pdu.esm_class, pdu.tlvs)
                 outcome = self._outcomes.get(said[3]) if said else None
                 if said and outcome:  # nearly always: 0.3 us less than by a Receipt
-                    told.append((pdu, outcome, said))
+                    told.append((pdu, outcome, said, True))
                 elif receipt := self._read(pdu):
-                    told.append((pdu, OUTCOMES[receipt.state], receipt.said))
+                    told.append((pdu, OUTCOMES[receipt.state], receipt.said, False))
             elif not receipts.is_intermediate(pdu.esm_class):
                 incoming = True
         taken = core.incoming.take(self._name, deliveries, core.clock()) if incoming else None
         self._counts.receipts += len(told)
         now = core.clock()
-        unfound = [each for each in told if not self._settle(each, now)]
+        unfound = self._settle_all(told, now)
         if unfound:
             await self._settle_from_disk(unfound)
         await core.store.commit.wait()
@@ -112,9 +113,32 @@ class Deliveries:
             self._warned = now
             _log.warning("receipt_unreadable", carrier=self._name, reason=reason)
 
+    def _settle_all(self, told: Sequence["_Told"], now: float) -> list["_Told"]:
+        """Settle receipts whose parts are in memory; returns the others."""
+        find, name, spelled_alike = self._core.outstanding.find, self._name, self._spelled_alike
+        delivered: list[tuple[Part, Said]] = []
+        unfound: list[_Told] = []
+        for each in told:
+            pdu, outcome, said, plain = each
+            part = find(name, said[0]) if plain and spelled_alike and outcome is _DELIVERED else None
+            if part is not None and len((message := part.message).parts) == 1 and _concerns(pdu, message):
+                delivered.append((part, said))
+                continue
+            self._settle_delivered(delivered, now)  # a part has the first of its receipts
+            if not self._settle(each, now):
+                unfound.append(each)
+        self._settle_delivered(delivered, now)
+        return unfound
+
+    def _settle_delivered(self, delivered: list[tuple[Part, Said]], now: float) -> None:
+        if delivered:
+            self._habit.note(_EXACT, len(delivered))
+            self._core.settler.delivered_all(delivered, now)
+            delivered.clear()
+
     def _settle(self, told: "_Told", now: float) -> bool:
         """Settle a receipt whose part is in memory."""
-        pdu, outcome, said = told
+        pdu, outcome, said, _ = told
         find, message_id, rule = self._core.outstanding.find, said[0], _EXACT
         part = find(self._name, message_id) if self._spelled_alike else None
         if part is None or not _concerns(pdu, part.message):
@@ -139,7 +163,7 @@ class Deliveries:
                 now = core.clock()
                 if self._settle(each, now):  # its answer came while we were reading
                     continue
-                pdu, outcome, said = each
+                pdu, outcome, said, _ = each
                 part, rule = _choose(each, candidates, parts)
                 if part:
                     self._habit.note(rule)
@@ -177,14 +201,14 @@ class Habit:
         """Matches by the other rule since one by the learnt rule."""
         self._said: set[tuple[IdRule, IdRule]] = set()
 
-    def note(self, rule: IdRule) -> None:
-        """Count a receipt that was matched by this rule."""
+    def note(self, rule: IdRule, times: int = 1) -> None:
+        """Count receipts in a row that were matched by this rule."""
         matched = self._counts.matched
-        matched[rule] = matched.get(rule, 0) + 1
+        matched[rule] = matched.get(rule, 0) + times
         if rule is self._learnt:
             self._row = 0
             return
-        self._row = self._row + 1 if rule is self._other else 1
+        self._row = self._row + times if rule is self._other else times
         self._other = rule
         if self._row >= STEADY:
             self._learn(rule)
@@ -208,7 +232,7 @@ def _choose(
     The best spelling counts. An id may have been used again for the same number: then it is the part that has this very
     receipt already, else the newest that has none.
     """
-    pdu, outcome, said = told
+    pdu, outcome, said, _ = told
     for id_, rule in candidates:
         named = [part for part in parts.get(id_, ()) if _concerns(pdu, part.message)]
         if named:
@@ -220,5 +244,5 @@ def _choose(
 
 def _concerns(pdu: "DeliverSm", message: Message) -> bool:
     """Whether a receipt names the message's number, at either end: ids come again, and then to another number."""
-    tail = message.to[-CHECKED_DIGITS:].encode("ascii")
+    tail = message.to[-CHECKED_DIGITS:].encode()
     return pdu.source_addr.endswith(tail) or pdu.destination_addr.endswith(tail)

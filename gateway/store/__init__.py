@@ -101,6 +101,9 @@ class Store(Protocol):
     def emit(self, client: str, packed: bytes) -> None:
         """Note an event for a client."""
 
+    def emit_all(self, client: str, packed: Sequence[bytes]) -> None:
+        """Note events for a client, in order."""
+
     def acknowledge(self, client: str, cursor: int) -> None:
         """Note that a client is done with its events up to this cursor."""
 

@@ -8,6 +8,7 @@ import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import count
 from math import inf
 from operator import itemgetter
 from pathlib import Path
@@ -170,12 +171,13 @@ class SqliteStore:
 
     def emit(self, client: str, packed: bytes) -> None:
         """Note an event for a client."""
-        self.newest_cursor = cursor = max(int(self._clock() * 1e6), self.newest_cursor + 1)
-        events = self.commit.events
-        if client in events:
-            events[client].append((cursor, packed))
-        else:
-            events[client] = [(cursor, packed)]
+        self.emit_all(client, (packed,))
+
+    def emit_all(self, client: str, packed: Sequence[bytes]) -> None:
+        """Note events for a client, in order."""
+        cursor = max(int(self._clock() * 1e6), self.newest_cursor + 1)
+        self.newest_cursor = cursor + len(packed) - 1
+        self.commit.events.setdefault(client, []).extend(zip(count(cursor), packed, strict=False))
 
     def acknowledge(self, client: str, cursor: int) -> None:
         """Note that a client is done with its events up to this cursor."""

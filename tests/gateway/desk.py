@@ -7,7 +7,7 @@ from gateway.lanes import Lanes
 from gateway.message import Message, Part, PartState, State
 from gateway.metrics import CarrierCounts, Counts
 from gateway.outstanding import Outstanding
-from gateway.settle import Settler
+from gateway.runs import RunSettler
 from gateway.store import Commit
 from protocol.receipt import Said
 from tests.gateway.fakes import NOW, TO, FakeStore, message, settings
@@ -27,7 +27,7 @@ class Desk:
         self.lanes = Lanes(self.store, GatewaySettings(lane_window=100), self.outstanding, ("alpha", "beta"))
         self.lanes.wake = {"alpha": lambda: None, "beta": lambda: None}
         self.store.leases, self.store.committed = self.lanes.leases, self._committed
-        self.settler = Settler(settings(*plants), self.store, self.lanes, self.outstanding)
+        self.settler = RunSettler(settings(*plants), self.store, self.lanes, self.outstanding)
         self.settler.counts, self.settler.chance = (
             Counts(carriers={name: CarrierCounts() for name in ("alpha", "beta")}),
             lambda: 0.0,

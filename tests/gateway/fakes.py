@@ -167,6 +167,11 @@ class FakeStore:
         self.commit.events.setdefault(client, []).append((self.newest_cursor, packed))
         self.told.append(msgpack.unpackb(packed))
 
+    def emit_all(self, client: str, packed: Sequence[bytes]) -> None:
+        """Note events."""
+        for each in packed:
+            self.emit(client, each)
+
     def acknowledge(self, client: str, cursor: int) -> None:
         """Note an acknowledgement."""
         self.commit.acknowledged[client] = cursor

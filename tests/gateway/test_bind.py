@@ -12,7 +12,7 @@ from trio.testing import MockClock
 
 from gateway.throttle import Throttle
 from protocol.constants import Status
-from protocol.pdu import BindReceiver, BindTransceiver, BindTransmitter
+from protocol.pdu import BindReceiver, BindTransceiver, BindTransmitter, SubmitSmResp
 from tests.gateway.builders import E164, LONG, bind_table, in_virtual_time, message, opened, settle
 from tests.gateway.carriers import Reply, Taken
 
@@ -316,6 +316,27 @@ async def test_no_part_is_sent_after_another_part_of_its_message_was_refused_for
         await house.wait_events("rejected")
         await trio.sleep(60.0)
     assert [taken.part for taken in house.smsc.taken] == [1]
+
+
+async def test_answers_of_every_kind_in_one_read_are_settled_in_their_order(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with opened(tmp_path) as house:
+        house.smsc.reply = lambda taken: None
+        caller = await house.greet()
+        house.start_binds()
+        await caller.submit(*(message(str(n)) for n in range(6)))
+        taken = await house.smsc.wait_taken(6)
+        line = house.smsc.lines[0]
+        answers = [(b"a", 0), (b"b", 0), (b"", Status.RINVDSTADR), (b"d", 0), (b"", Status.RINVDSTADR), (b"f", 0)]
+        for part, (id_, status) in zip(taken, answers, strict=True):
+            line.session.respond(part.sequence, SubmitSmResp(id_), status)
+        line.link.flush()
+        kinds = ["rejected" if status else "submitted" for _, status in answers]
+        events = await house.wait_events(*kinds)
+        counts = house.core.counts.carriers["alpha"]
+        assert (counts.accepted, counts.refused) == (4, {Status.RINVDSTADR: 2})
+    assert [event["id"] for event in events] == [str(n) for n in range(6)]
 
 
 async def test_an_smsc_that_forgot_the_bind_is_bound_again_and_gets_the_part_again(

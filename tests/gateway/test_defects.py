@@ -20,7 +20,7 @@ from gateway.lanes import Lanes
 from gateway.message import Part
 from gateway.metrics import Counts
 from gateway.pump import Pump
-from gateway.settle import Settler
+from gateway.runs import RunSettler
 from protocol.session import Session
 from tests.gateway.builders import House, bind_table, message, opened, settle
 from tests.gateway.carriers import Taken, receipt
@@ -62,7 +62,7 @@ async def test_a_defect_in_one_bind_makes_it_anew_and_leaves_the_others(
         house.start_binds()
         await house.smsc.wait_bound(1)
         names = [each.carrier.name for each in house.gateway.fleet.binds]
-        monkeypatch.setattr(Settler, "accepted", broken(1, Settler.accepted))
+        monkeypatch.setattr(RunSettler, "accepted_all", broken(1, RunSettler.accepted_all))
         await caller.submit(message("1", SECRET_TEXT), message("2", SECRET_TEXT))
         await house.smsc.wait_taken(2)
         await settle()

@@ -68,6 +68,22 @@ async def test_a_carrier_may_have_final_states_of_its_own(
         await house.wait_events("submitted", kind)
 
 
+@pytest.mark.parametrize("error", ["é", "1" * 300])
+async def test_a_receipt_whose_words_are_strange_or_long_is_told_as_it_is(
+    tmp_path: Path, autojump_clock: MockClock, error: str
+) -> None:
+    async with opened(tmp_path) as house:
+        caller, line = await house.begin()
+        await caller.submit(message("a"))
+        await house.wait_events("submitted")
+        pdu = receipt(b"1")
+        strange = pdu.short_message.replace(b"err:000", b"err:" + error.encode("latin-1"))
+        tlvs = ((int(Tag.MESSAGE_PAYLOAD), strange),)
+        assert await line.answered(line.deliver(replace(pdu, short_message=b"", tlvs=tlvs))) == 0
+        event = (await house.wait_events("submitted", "delivered"))[-1]
+    assert event["receipt"]["error"] == error
+
+
 @pytest.mark.parametrize("by_text", [True, False])
 async def test_a_text_is_a_receipt_only_where_the_carrier_sends_them_so(
     tmp_path: Path, autojump_clock: MockClock, by_text: bool

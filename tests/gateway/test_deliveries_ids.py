@@ -10,6 +10,7 @@ import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from gateway import upkeep
@@ -192,6 +193,18 @@ def test_a_rule_is_learnt_in_silence_and_its_change_is_said_once(capfd: pytest.C
     assert counts.matched[IdRule.EXACT] == 4 * STEADY + 1
 
 
+@given(st.lists(st.tuples(st.sampled_from((IdRule.EXACT, IdRule.ZEROS, IdRule.CASE)), st.integers(1, 2 * STEADY))))
+def test_rules_noted_by_the_row_are_learnt_as_one_by_one(rows: list[tuple[IdRule, int]]) -> None:
+    one_by_one, by_row = CarrierCounts(), CarrierCounts()
+    first, second = Habit("alpha", one_by_one), Habit("alpha", by_row)
+    with capture_logs():
+        for rule, times in rows:
+            second.note(rule, times)
+            for _ in range(times):
+                first.note(rule)
+            assert (by_row, second._learnt) == (one_by_one, first._learnt)
+
+
 async def test_a_carrier_that_begins_to_spell_ids_in_another_form_is_matched_and_alarmed(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
@@ -253,3 +266,23 @@ async def test_a_receipt_that_comes_twice_at_once_is_settled_once_though_its_mes
         assert [await line.answered(sequence) for sequence in again] == [0, 0]
         await house.wait_events("delivered")
         assert [entry for entry in house.log if entry["event"] == "defect"] == []
+
+
+@pytest.mark.parametrize("states", [(b"DELIVRD", b"UNDELIV"), (b"UNDELIV", b"DELIVRD"), (b"DELIVRD", b"DELIVRD")])
+async def test_of_receipts_in_one_read_the_first_of_a_message_counts(
+    tmp_path: Path, autojump_clock: MockClock, states: tuple[bytes, bytes]
+) -> None:
+    async with opened(tmp_path) as house:
+        caller, line = await house.begin()
+        await caller.submit(message("1"), message("2"), message("3"))
+        await house.wait_events(*["submitted"] * 3)
+        first, second = states
+        said = [(b"1", first), (b"2", b"DELIVRD"), (b"1", second), (b"3", b"EXPIRED"), (b"2", b"DELIVRD")]
+        asked = [line.session.request(receipt(id_, state=state), trio.current_time()) for id_, state in said]
+        line.link.flush()
+        assert [await line.answered(sequence) for sequence in asked] == [0] * 5
+        kinds = ["delivered" if first == b"DELIVRD" else "undelivered", "delivered", "expired"]
+        events = await house.wait_events(*["submitted"] * 3, *kinds)
+        assert [event["id"] for event in events[3:]] == ["1", "2", "3"]
+        assert house.core.counts.receipts_repeated == 2
+        assert house.core.counts.carriers["alpha"].matched == {"exact": 5}

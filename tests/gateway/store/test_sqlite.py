@@ -204,9 +204,10 @@ async def test_what_falls_due_is_paged_through_even_when_all_is_due_at_once(tmp_
 
 async def test_events_are_read_in_order_until_they_are_acknowledged(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
-        for n in range(5):
-            store.emit("bank", b"%d" % n)
+        store.emit("bank", b"0")
+        store.emit_all("bank", [b"1", b"2", b"3"])
         store.emit("shop", b"theirs")
+        store.emit("bank", b"4")
         await store.commit.wait()
         events = await store.events("bank", 0, 99)
         cursors = [cursor for cursor, _ in events]

@@ -1,8 +1,6 @@
 """The messages in memory, and what carriers call their parts: a bounded window; what falls out is found on disk."""
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import trio
 
@@ -25,20 +23,18 @@ class Outstanding:
     def __len__(self) -> int:
         return len(self._awaiting)
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[dict[int, Message]]:
+    def reading(self) -> "Reading":
         """Hold `on_disk`; gives the messages that leave memory meanwhile, of which the disk may not know the newest."""
-        async with self.on_disk:
-            left = self.dropped = dict[int, Message]()
-            try:
-                yield left
-            finally:
-                self.dropped = None
-                for message in left.values():
-                    if message.key not in self.live:
-                        self._forget_names(message)
-                        if over(message):
-                            _let_go(message)
+        return Reading(self)
+
+    def forget(self, left: dict[int, Message]) -> None:
+        """Forget what has left memory while somebody read, as it would have been then."""
+        self.dropped = None
+        for message in left.values():
+            if message.key not in self.live:
+                self._forget_names(message)
+                if over(message):
+                    _let_go(message)
 
     def current(self, message: Message) -> Message:
         """The message itself, for what was read of it from disk: it may be in memory, or have left it since."""
@@ -97,6 +93,25 @@ class Outstanding:
         for part in message.parts:
             if self._parts.get((message.carrier, part.carrier_id)) is part:
                 del self._parts[message.carrier, part.carrier_id]
+
+
+class Reading:
+    """See `Outstanding.reading`; a class of its own, for a compiled build has no generators that await."""
+
+    def __init__(self, outstanding: Outstanding) -> None:
+        self._outstanding = outstanding
+        self._left: dict[int, Message] = {}
+
+    async def __aenter__(self) -> dict[int, Message]:
+        await self._outstanding.on_disk.acquire()
+        self._outstanding.dropped = self._left
+        return self._left
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            self._outstanding.forget(self._left)
+        finally:
+            self._outstanding.on_disk.release()
 
 
 def _let_go(message: Message) -> None:

@@ -20,7 +20,7 @@ class Turns:
     def __init__(self, shares: Sequence[float]) -> None:
         """Args: shares: of all parts, 0..1, the least that each lane below the first gets while it waits."""
         self._shares: Final = (0.0, *shares)
-        self._rates: Final = [share / (1 - sum(self._shares[n:])) for n, share in enumerate(self._shares)]
+        self._rates: Final = [share / (1 - sum(self._shares[n:], 0.0)) for n, share in enumerate(self._shares)]
         """Parts a lane is owed for each part of the lanes above it, so that it has its share of them all."""
         self._owed = [0.0] * len(self._shares)
         self._opened = [False] * len(self._shares)

@@ -94,7 +94,8 @@ def test_a_certificate_that_is_missing_is_a_failure_in_one_line(
     code, complaints, _ = run(name, "--tls-ca", certificates.authority)
     assert code == 1
     assert len(complaints) == 1
-    assert ("the connection broke" if name == "load" else "it may want to see a certificate") in complaints[0]
+    refused = ("the connection broke", "the gateway closed the connection")  # as the version of Python takes it
+    assert any(each in complaints[0] for each in (refused if name == "load" else ("it may want to see a certificate",)))
 
 
 def test_the_name_of_the_host_is_checked(run: Run, certificates: Certificates, port: str) -> None:

@@ -122,14 +122,15 @@ class GatewaySettings(Table):
     min_free: Annotated[int, between(0, 1_000_000_000_000_000)] = 536_870_912
     """Octets the disk must have left, 0..1000000000000000; below, submits are refused with queue_full, and what
     carriers deliver waits with them. It is the room for what is still to be told of what was accepted before."""
-    lane_window: Messages = 2000
+    lane_window: Messages = 10_000
     """Messages of one lane of one carrier held in memory, 1..1000000; the rest waits on disk."""
     lane_shares: LaneShares = LaneShares()
     """The least that each lane below otp gets of a carrier's parts while it waits, in percent."""
     outstanding: Messages = 50_000
     """Messages kept in memory while a receipt is awaited, 1..1000000; older ones are read from disk."""
-    commit_batch: Messages = 400
-    """New and changed messages above which another commit of the store is begun, 1..1000000."""
+    commit_batch: Messages = 200
+    """New and changed messages above which another commit of the store is begun, 1..1000000; ten times as many while
+    one waits for the disk."""
     join_timeout: Annotated[float, between(1, 86_400)] = 300.0
     """Seconds a long message from a handset waits for its other parts, 1..86400; then what came is told."""
     reference_hold: Annotated[float, between(60, 604_800)] = 259_200.0

@@ -27,6 +27,8 @@ T = TypeVar("T")
 DATABASE: Final = "denpo.sqlite3"
 ACK_SECONDS: Final = 0.05
 """What clients acknowledge waits so long for a commit that is made anyway: to lose it only has events come again."""
+LARGE: Final = 10
+"""So many times as large as usual a commit may be while another waits for the thread."""
 
 
 class SqliteStore:
@@ -121,9 +123,13 @@ class SqliteStore:
         os.close(self._lock)
 
     def seal_much(self) -> None:
-        """Begin another commit when much has gathered; to be called only where nothing is half noted."""
+        """Begin another commit when much has gathered; to be called only where nothing is half noted.
+
+        While one waits for the thread, more may gather: where it can't keep up, larger commits cost less a message.
+        """
         commit = self._gathering
-        if commit and len(commit.added) + len(commit.changed) >= self._most:
+        much = self._most * LARGE if self._sealed else self._most
+        if commit and len(commit.added) + len(commit.changed) >= much:
             self._seal()
 
     def _seal(self) -> None:

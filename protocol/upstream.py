@@ -3,6 +3,7 @@
 Sans-IO: `Frames` cuts what was read into frames; `pack` makes one. Nothing here knows what a frame means.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final, NoReturn, TypeAlias
 
 import msgpack
@@ -27,6 +28,19 @@ def pack(frame: Any) -> bytes:  # noqa: ANN401  # any msgpack value
     """Make the octets of one frame. Strings with lone surrogates raise UnicodeEncodeError."""
     packed: bytes = _packer.pack(frame)
     return packed
+
+
+# Quick twins of `pack` write maps as text of Latin-1, an octet a character, of which these are pieces.
+MOST_SHORT: Final = 255
+HEADS: Final = tuple(pack("a" * n)[: -n or None].decode("latin-1") for n in range(MOST_SHORT + 1))
+"""What comes before an ASCII string of each length."""
+SHORTS: Final = tuple(pack(n).decode("latin-1") for n in range(MOST_SHORT + 1))
+"""Each small number."""
+
+
+def pack_results(tag: int | str, results: Sequence[bytes]) -> bytes:
+    """Make the frame of results that are packed already: what `pack` makes of ["result", tag, results]."""
+    return b"\x93\xa6result%b%b%b" % (pack(tag), _packer.pack_array_header(len(results)), b"".join(results))
 
 
 class Frames:

@@ -2,12 +2,15 @@
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from config.settings import OnUnknown
 from gateway.message import LANE_NUMBERS, Message, PartState, State, pack_body, pack_life, unpack
 from gateway.store import Commit, Rows, homes, spending
 from gateway.store import schema as sql
+
+_HELD: Final = State.HELD  # names of their own: to name a member of an enum takes 0.1 us (Python 3.11)
+_REPORT: Final = OnUnknown.REPORT
 
 
 def make_rows(commit: Commit, *, homes_matter: bool) -> Rows:
@@ -43,16 +46,26 @@ def write(connection: sqlite3.Connection, commit: Commit, since: float) -> None:
 
 
 def _row(message: Message) -> tuple[Any, ...]:
-    lane, report = LANE_NUMBERS[message.lane], message.on_unknown is OnUnknown.REPORT
-    which = message.key, message.client, message.id, lane, message.plan
-    life = message.state, message.due or None, report, message.repeated
-    return *which, *life, message.total > 1, pack_body(message), None
+    return (
+        message.key,
+        message.client,
+        message.id,
+        LANE_NUMBERS[message.lane],
+        message.plan,
+        message.state,
+        message.due or None,
+        message.on_unknown is _REPORT,
+        message.repeated,
+        message.total > 1,
+        pack_body(message),
+        None,
+    )
 
 
 def life_row(message: Message) -> tuple[Any, ...]:
     """The row that says what has changed about a message."""
     state = message.state
-    if state <= State.HELD and any(part.state is PartState.SENT for part in message.parts):
+    if state <= _HELD and any(part.state is PartState.SENT for part in message.parts):
         state = State.SENDING  # put aside, yet a part is on the wire: after a crash that is what counts
     return message.key, state, message.due or None, message.repeated, pack_life(message)
 

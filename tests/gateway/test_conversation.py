@@ -11,7 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
+from gateway.conversation import _accepted, _pack_accepted
+from protocol.constants import Coding
+from protocol.upstream import pack
 from tests.config.documents import SECRET
+from tests.gateway import fakes
 from tests.gateway.builders import LONG, NUMBER, in_virtual_time, message, opened, settle
 
 HELLO = {"version": 1, "client": "bank", "secret": SECRET, "agent": "test"}
@@ -390,3 +394,18 @@ async def test_neither_numbers_nor_texts_reach_the_log(tmp_path: Path, autojump_
         await caller.read_end()
     assert house.log
     assert not any(word in str(house.log) for word in ("秘密", "1234", SECRET))
+
+
+@given(
+    st.integers(1, 2**62),
+    st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=64),
+    st.sampled_from(Coding),
+    st.integers(1, 300),
+    st.integers(1, 70_000) | st.integers(1, 300),
+    st.sampled_from((None, ["removed U+200B (1, first at 3)"])),
+)
+def test_the_quick_octets_of_a_result_are_those_of_its_map(
+    key: int, id_: str, coding: str, parts: int, units: int, warnings: list[str] | None
+) -> None:
+    made = fakes.message(key, id=id_, coding=coding, total=parts, units=units, warnings=warnings)
+    assert _pack_accepted(made) == pack(_accepted(made, False))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from protocol.upstream import CLIENT_KINDS, GATEWAY_KINDS, VERSION, Frame, Frames, pack
+from protocol.upstream import CLIENT_KINDS, GATEWAY_KINDS, HEADS, SHORTS, VERSION, Frame, Frames, pack, pack_results
 
 PING = ["ping", 7]
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -183,3 +183,17 @@ def test_a_text_that_is_not_utf_8_cannot_be_packed_and_harms_no_later_frame() ->
     with pytest.raises(UnicodeEncodeError):
         pack(["ping", "half an emoji: \ud83d"])
     assert pack(PING) == b"\x92\xa4ping\x07"
+
+
+@given(st.integers(-(2**63), 2**64 - 1) | TEXTS, st.lists(ITEMS, max_size=20))
+def test_results_that_are_packed_already_make_the_same_frame(tag: int | str, results: list[Any]) -> None:
+    assert pack_results(tag, [pack(each) for each in results]) == pack(["result", tag, results])
+
+
+def test_many_results_make_the_same_frame() -> None:
+    assert pack_results(1, [b"\xc3"] * 1000) == pack(["result", 1, [True] * 1000])
+
+
+def test_pieces_of_quick_twins_are_what_is_packed() -> None:
+    assert [(HEADS[n] + "a" * n).encode("latin-1") for n in range(256)] == [pack("a" * n) for n in range(256)]
+    assert [SHORTS[n].encode("latin-1") for n in range(256)] == [pack(n) for n in range(256)]

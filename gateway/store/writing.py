@@ -46,19 +46,18 @@ def write(connection: sqlite3.Connection, commit: Commit, since: float) -> None:
 
 
 def _row(message: Message) -> tuple[Any, ...]:
-    return (
+    return (  # `sql.Rows` says why of numbers only
         message.key,
         message.client,
         message.id,
         LANE_NUMBERS[message.lane],
         message.plan,
-        message.state,
-        message.due or None,
-        message.on_unknown is _REPORT,
-        message.repeated,
-        message.total > 1,
+        int(message.state),
+        message.due,
+        1 if message.on_unknown is _REPORT else 0,
+        1 if message.repeated else 0,
+        1 if message.total > 1 else 0,
         pack_body(message),
-        None,
     )
 
 
@@ -67,7 +66,7 @@ def life_row(message: Message) -> tuple[Any, ...]:
     state = message.state
     if state <= _HELD and any(part.state is PartState.SENT for part in message.parts):
         state = State.SENDING  # put aside, yet a part is on the wire: after a crash that is what counts
-    return message.key, state, message.due or None, message.repeated, pack_life(message)
+    return message.key, int(state), message.due, 1 if message.repeated else 0, pack_life(message)
 
 
 def _write_rare(connection: sqlite3.Connection, commit: Commit) -> None:

@@ -1,9 +1,10 @@
-"""What the speed depends on: messages per second by the size of a batch, by window, and by how long answers take.
+"""What the speed depends on: the size of a batch, the window, how long answers take, and how many messages wait.
 
     python -m benchmarks.curves --charts docs/images --json curves.json
 
 Each figure is the median of some runs of `benchmarks/gateway.py` with one thing changed. In the last two the line
 sets a limit: W unanswered submit_sm on each of B binds, answered after T seconds, are W x B / T a second at most.
+How it grows with what waits is told by `benchmarks/growth.py`, for one backlog after the other.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+from benchmarks import growth
 from benchmarks.charts import Bar, Chart, draw
 from benchmarks.gateway import Plan, run_once
 
@@ -25,6 +27,15 @@ ROUND_TRIP: Final = 0.02
 SECONDS: Final = 6.0
 """How long a run on a long line takes, so that a slow one sends fewer messages."""
 QUICK_MESSAGES: Final = 200
+BACKLOGS: Final = (1_000, 10_000, 100_000, 1_000_000)
+QUICK_BACKLOGS: Final = (100, 1_000)
+GROWTH: Final = (
+    ("submits", "backlog_submits_per_second", "Submits while so many wait", "messages/s; more is better", ",.0f"),
+    ("drain", "backlog_drain_per_second", "Going out once the carrier is there", "messages/s; more is better", ",.0f"),
+    ("memory", "backlog_mb", "Memory while so many wait", "MB of 1,000,000 octets; less is better", ",.0f"),
+    ("start", "backlog_start_seconds", "Start while so many wait", "seconds to the ready line; less is better", ".2f"),
+)
+"""Charts of what grows with the backlog: (name, figure, title, unit, how it is shown)."""
 
 
 def find_limit(plan: Plan) -> float:
@@ -68,6 +79,25 @@ def make_chart(what: str, note: str, found: dict[str, float], plans: dict[str, P
     return draw(Chart(f"Throughput by {what}", "messages/s until the receipt is told; more is better", bars, note))
 
 
+def measure_growth(backlogs: Sequence[int], runs: int) -> dict[str, dict[str, float]]:
+    """By what the figures are called: the medians by what waits; prints each."""
+    found: dict[str, dict[str, float]] = {figure: {} for _, figure, *_ in GROWTH}
+    for backlog in backlogs:
+        measured = [growth.measure(backlog)[1] for _ in range(runs)]
+        for _, figure, _, _, form in GROWTH:
+            value = found[figure][f"{backlog:,}"] = median(each[figure] for each in measured)
+            print(f"  {backlog:10,} {figure:28} {value:12{form}}", flush=True)
+    return found
+
+
+def draw_growth(found: dict[str, dict[str, float]], folder: Path) -> None:
+    """Write its charts into a folder, as SVG."""
+    for kind, figure, title, unit, form in GROWTH:
+        bars = [Bar(f"{waits} wait", value, f"{value:{form}}", ours=True) for waits, value in found[figure].items()]
+        chart = Chart(title, unit, bars, "texts of 40 characters; medians")
+        (folder / f"growth-{kind}.svg").write_text(draw(chart), encoding="utf-8")
+
+
 def _show(speed: float, limit: float) -> str:
     return f"{speed:,.0f}" if limit == float("inf") else f"{speed:,.0f} of {limit:,.0f}"
 
@@ -93,13 +123,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
             by_latency(plan),
         ),
     )
-    figures = {}
+    figures: dict[str, object] = {}
     for kind, what, note, plans in sweeps:
         print(f"messages/s by {what}")
-        figures[kind] = measure(plans, runs)
+        figures[kind] = found = measure(plans, runs)
         if asked.charts:
-            chart = make_chart(what, note, figures[kind], plans)
+            chart = make_chart(what, note, found, plans)
             (asked.charts / f"throughput-by-{kind}.svg").write_text(chart, encoding="utf-8")
+    print("by what waits while the carrier is down")
+    figures["growth"] = grown = measure_growth(QUICK_BACKLOGS if asked.quick else BACKLOGS, runs)
+    if asked.charts:
+        draw_growth(grown, asked.charts)
     if asked.json:
         asked.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
 

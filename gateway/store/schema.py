@@ -116,6 +116,7 @@ class Rows:
         self._before = before
         self._row = f"({', '.join('?' * columns)})"
         self._after = after
+        self._firsts = before.count("?")
         self._blank: list[int | None] = [None, *[0] * (columns - 1)]
         self._statements: dict[int, str] = {}
 
@@ -124,14 +125,27 @@ class Rows:
 
         Returns: how many rows were changed.
         """
-        start = changed = 0
-        while start < len(rows):
+        return self.run_made(connection, self.make(rows, *first))
+
+    def make(self, rows: Sequence[Sequence[Any]], *first: object) -> list[list[Any]]:
+        """The parameters of the statements that `run` would execute, for `run_made`.
+
+        To be made where the rows were: to put a row's values into another list touches each of them, and what another
+        processor has just written takes it 0.05 us and more to touch (2 us a message).
+        """
+        made = []
+        for start in range(0, len(rows), _MOST):
             some = rows[start : start + _MOST]
-            size = _SIZES[bisect_left(_SIZES, len(some))]
-            blank = self._blank * (size - len(some))
-            values = [*first, *chain.from_iterable(some), *blank]
+            blank = self._blank * (_SIZES[bisect_left(_SIZES, len(some))] - len(some))
+            made.append([*first, *chain.from_iterable(some), *blank])
+        return made
+
+    def run_made(self, connection: sqlite3.Connection, made: Iterable[list[Any]]) -> int:
+        """Execute what `make` has made; returns how many rows were changed."""
+        changed = 0
+        for values in made:
+            size = (len(values) - self._firsts) // len(self._blank)
             changed += connection.execute(self.statement(size), values).rowcount
-            start += size
         return changed
 
     def select(self, connection: sqlite3.Connection, rows: Sequence[Sequence[Any]], *first: object) -> list[Any]:

@@ -16,11 +16,15 @@ _REPORT: Final = OnUnknown.REPORT
 def make_rows(commit: Commit, *, homes_matter: bool) -> Rows:
     """Make the rows of a commit, on the loop: the messages must not change while they are packed.
 
+    Those of most tables become the parameters of statements at once, see `sql.Rows.make`.
+
     Args: homes_matter: whether messages are to be told who took their number's last one.
     """
     return {
-        "added": [_row(message) for message in commit.added],
-        "changed": [life_row(message) for message in commit.changed.values()],
+        "added": sql.ADD.make([_row(message) for message in commit.added]),
+        "changed": sql.SAVE.make([life_row(message) for message in commit.changed.values()]),
+        "ids": sql.NAME.make(commit.ids),
+        "events": [made for client, events in commit.events.items() for made in sql.EMIT.make(events, client)],
         "numbers": homes.seek(commit.added) if homes_matter else [],
         "leases": [(*queue, key) for queue, key in commit.leases.items()],
     }
@@ -30,14 +34,13 @@ def write(connection: sqlite3.Connection, commit: Commit, since: float) -> None:
     """Write a commit, in the store's thread. Args: since: Unix seconds before which who took a number is forgotten."""
     rows = commit.rows
     connection.execute("BEGIN IMMEDIATE")
-    if rows["added"] and sql.ADD.run(connection, rows["added"]) < len(rows["added"]):
+    if sql.ADD.run_made(connection, rows["added"]) < len(commit.added):
         commit.duplicates = _find_duplicates(connection, commit.added)
     if rows["numbers"]:
         homes.settle_in(commit.added, homes.find(connection, rows["numbers"], since))
-    sql.SAVE.run(connection, rows["changed"])
-    sql.NAME.run(connection, commit.ids)
-    for client, events in commit.events.items():
-        sql.EMIT.run(connection, events, client)
+    sql.SAVE.run_made(connection, rows["changed"])
+    sql.NAME.run_made(connection, rows["ids"])
+    sql.EMIT.run_made(connection, rows["events"])
     sql.LEASE.run(connection, rows["leases"])
     _write_rare(connection, commit)
     connection.execute("COMMIT")

@@ -118,15 +118,17 @@ class Case:
         (await self._http.post("/faults/link", json={"fault": fault, **more})).raise_for_status()
 
     async def strike_down(self, fault: str) -> list[str]:
-        """Let a link fault strike until each bind has gone down, for some show only by what follows; returns why."""
-        before, why = len(self.rig.gateway.lines), dict[str, str]()
+        """Let a link fault strike until each bind has gone down, for some show only by what follows.
+
+        Returns: why they did, each time: one that is back already is struck once more, perhaps before it is bound.
+        """
+        before, down = len(self.rig.gateway.lines), list[dict[str, Any]]()
         with trio.fail_after(SECONDS):
-            while len(why) < _BINDS:
+            while len({line["bind"] for line in down}) < _BINDS:
                 await self.strike(fault)
-                lines = self.rig.gateway.lines[before:]
-                why = {line["bind"]: line["reason"] for line in lines if line.get("event") == "bind_down"}
+                down = [line for line in self.rig.gateway.lines[before:] if line.get("event") == "bind_down"]
         await self.strike("close")  # those that were back already, and were struck once more
-        return [*why.values()]
+        return [line["reason"] for line in down]
 
     async def submit(self, number: int = 4, carrier: str = PATIENT, text: str = LONG, **options: Any) -> list[Sent]:  # noqa: ANN401
         """Hand over messages, the first with this text, the others short."""

@@ -9,7 +9,7 @@ import structlog
 
 from gateway.early import CHECKED_DIGITS
 from gateway.events import OUTCOMES
-from gateway.message import Message, Part, PartState
+from gateway.message import Message, Part, PartState, State
 from protocol import receipt as receipts
 from protocol.constants import EsmClass, IdForm, MessageState, Status, Tag
 from protocol.joining import split_udh
@@ -28,6 +28,7 @@ WARN_SECONDS: Final = 60.0
 
 _EXACT: Final = IdRule.EXACT
 _DELIVERED: Final = PartState.DELIVERED
+_SUBMITTED: Final = State.SUBMITTED
 _NOBODY: Final = (None, _EXACT)
 
 _Told: TypeAlias = tuple["DeliverSm", PartState, Said, bool]
@@ -121,7 +122,7 @@ class Deliveries:
         for each in told:
             pdu, outcome, said, plain = each
             part = find(name, said[0]) if plain and spelled_alike and outcome is _DELIVERED else None
-            if part is not None and len((message := part.message).parts) == 1 and _concerns(pdu, message):
+            if part is not None and (message := part.message).state is _SUBMITTED and _concerns(pdu, message):
                 delivered.append((part, said))
                 continue
             self._settle_delivered(delivered, now)  # a part has the first of its receipts

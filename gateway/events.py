@@ -6,7 +6,7 @@ from typing import Any, Final
 from gateway.message import FINAL, Message, Part, PartState, State
 from protocol.constants import MessageState, status_name
 from protocol.receipt import Said
-from protocol.upstream import HEADS, pack
+from protocol.upstream import HEADS, MOST_SHORT, SHORTS, pack
 
 KINDS: Final = {
     State.SUBMITTED: "submitted",
@@ -60,23 +60,23 @@ def describe_event(message: Message, kind: str, at: float) -> dict[str, Any]:
 
 
 def pack_submitted(message: Message, at: float) -> bytes:
-    """The octets of the event "submitted" about a message of one part: 0.25 us instead of 0.5 by a map."""
-    if message.meta is not None or message.repeated:
+    """The octets of the event "submitted": 0.25 us instead of 0.5 by a map."""
+    if message.meta is not None or message.repeated or len(message.parts) > MOST_SHORT:
         return pack(describe_event(message, "submitted", at))
     id_, ours, carrier = message.id, f"{message.key:x}", message.carrier
     rest = (
         f"\xa2id{HEADS[len(id_)]}{id_}\xaamessage_id{HEADS[len(ours)]}{ours}"
-        f"\xa7carrier{HEADS[len(carrier)]}{carrier}\xa5final\xc2\xa4meta\xc0\xa5parts\x01"
+        f"\xa7carrier{HEADS[len(carrier)]}{carrier}\xa5final\xc2\xa4meta\xc0\xa5parts{SHORTS[len(message.parts)]}"
     )
     return b"\x88\xa4type\xa9submitted\xa2at\xcb%b%b" % (_DOUBLE(at), rest.encode("latin-1"))
 
 
 def pack_delivered(message: Message, said: Said, at: float) -> bytes:
-    """The octets of the event "delivered" about a message of one part: 0.45 us instead of 0.8 by maps.
+    """The octets of the event "delivered": 0.45 us instead of 0.8 by maps.
 
-    Args: said: of its receipt, in ASCII, as `parse_plain` reads it.
+    Args: said: by the receipt of its part, if it has but one, in ASCII, as `parse_plain` reads it.
     """
-    if message.meta is not None or message.repeated:
+    if message.meta is not None or message.repeated or len(message.parts) > 1:
         return pack(describe_event(message, "delivered", at))
     id_, ours, carrier = message.id, f"{message.key:x}", message.carrier
     theirs, submitted, done, state, error = said

@@ -58,20 +58,14 @@ class Outstanding:
             if self.dropped is None and oldest is not message and over(oldest, PartState.ACCEPTED):
                 _let_go(oldest)
 
-    def accepted(self, message: Message, part: Part) -> None:
-        """Note what its carrier calls the only part of a message, which now awaits its receipt: `name`, `submitted`."""
-        self._parts[message.carrier, part.carrier_id] = part
-        self._awaiting[message.key] = message
-        if len(self._awaiting) > self._limit:
-            self.submitted(message)
-
-    def end(self, message: Message, part: Part) -> None:
-        """Let a message leave memory whose only part has had its last news: `drop` in a third of the time."""
-        if self.dropped is not None or message.repeated:
+    def end(self, message: Message) -> None:
+        """Let a message leave memory whose parts have had their last news: `drop` in a third of the time."""
+        if self.dropped is not None or message.repeated or len(message.parts) > 1:
             self.drop(message)
             return
         self._awaiting.pop(message.key, None)
         self.live.pop(message.key, None)
+        [part] = message.parts
         name = message.carrier, part.carrier_id
         if self._parts.get(name) is part:
             del self._parts[name]

@@ -1,7 +1,7 @@
 """What the usual answers and receipts make of the usual messages: a list of them at once, with the same outcome.
 
-Nearly every message has one part, is accepted, and is delivered. What `Settler` does with it in a dozen calls is done
-here in line, and what is the same for all of a list is looked up once: quick twins of `accepted` and `received`.
+Nearly every message is accepted, and delivered. What `Settler` does with it in a dozen calls is done here in line, and
+what is the same for all of a list is looked up once: quick twins of `accepted` and `received`.
 """
 
 from collections.abc import Sequence
@@ -33,10 +33,11 @@ class RunSettler(Settler):
         try:
             for part, carrier_id in answers:
                 message = part.message
+                state = _SUBMITTED if message.parts == [part] else _when_accepted(part, message.parts)
                 if (
-                    part.state is not _SENT
+                    state is None
+                    or part.state is not _SENT
                     or message.state is not _SENDING
-                    or message.parts != [part]
                     or not (message.receipt and carrier_id)
                     or (homes and "," in message.plan)
                     or (early is not None and early.waits(message.carrier, carrier_id))
@@ -46,28 +47,32 @@ class RunSettler(Settler):
                     continue
                 part.note_answer(0, now)
                 part.state, part.status, part.at, part.carrier_id = _ACCEPTED, 0, now, carrier_id
-                message.state, message.due, message.cut = _SUBMITTED, 0.0, None
-                told.setdefault(message.client, []).append(pack_submitted(message, now))
                 commit.ids.append((message.carrier, carrier_id, message.key, part.n))
                 commit.changed[message.key] = message
-                outstanding.accepted(message, part)
+                outstanding.name(message.carrier, carrier_id, part)
+                if state is _SUBMITTED:
+                    message.state, message.due, message.cut = state, 0.0, None
+                    told.setdefault(message.client, []).append(pack_submitted(message, now))
+                    outstanding.submitted(message)
         finally:
             self._tell_all(told, "submitted")
 
     def delivered_all(self, receipts: Sequence[tuple[Part, "Said"]], now: float) -> None:
         """What `received` does with each (part, what a receipt says), in order: 1.3 us instead of 2.6.
 
-        Args: receipts: that say "delivered", in ASCII as `parse_plain` reads them, of messages of one part.
+        Args: receipts: that say "delivered", in ASCII as `parse_plain` reads them, of messages that are submitted.
         """
         told: dict[str, list[bytes]] = {}
         changed, outstanding, homes = self._store.commit.changed, self._outstanding, self._homes
         try:
             for part, said in receipts:
                 message = part.message if part.state is _ACCEPTED else None  # it may have let go of one that is over
+                parts = message.parts if message else []
+                state = _ENDED if parts == [part] else _when_delivered(part, parts)
                 if (
                     message is None
+                    or state is None
                     or message.state is not _SUBMITTED
-                    or message.parts != [part]
                     or not message.receipt
                     or (homes and "," in message.plan)
                 ):
@@ -75,10 +80,11 @@ class RunSettler(Settler):
                     self.received(part, _DELIVERED, said, now)
                     continue
                 part.state, part.at, part.receipt = _DELIVERED, now, said
-                message.state, message.due = _ENDED, 0.0
-                told.setdefault(message.client, []).append(pack_delivered(message, said, now))
                 changed[message.key] = message
-                outstanding.end(message, part)
+                if state is _ENDED:
+                    message.state, message.due = state, 0.0
+                    told.setdefault(message.client, []).append(pack_delivered(message, said, now))
+                    outstanding.end(message)
         finally:
             self._tell_all(told, "delivered")
 
@@ -90,3 +96,25 @@ class RunSettler(Settler):
             if kind == "delivered" or client not in self._final_only:
                 self._store.emit_all(client, packed)
         told.clear()
+
+
+def _when_accepted(part: Part, parts: list[Part]) -> State | None:
+    """What it makes of a message of several parts that this one is accepted; None: more than that must be asked."""
+    if part not in parts:
+        return None
+    states = [other.state for other in parts if other is not part]
+    accepted = states.count(_ACCEPTED)
+    if accepted == len(states):
+        return _SUBMITTED
+    return _SENDING if accepted + states.count(_SENT) == len(states) else None
+
+
+def _when_delivered(part: Part, parts: list[Part]) -> State | None:
+    """What it makes of a message of several parts that this one is delivered; None: more than that must be asked."""
+    if part not in parts:
+        return None
+    states = [other.state for other in parts if other is not part]
+    delivered = states.count(_DELIVERED)
+    if delivered == len(states):
+        return _ENDED
+    return _SUBMITTED if delivered + states.count(_ACCEPTED) == len(states) else None

@@ -50,7 +50,8 @@ WORDS = st.text(st.sampled_from("0123456789ABCabc-"), min_size=1, max_size=64)
 def test_the_quick_octets_of_an_event_are_those_of_its_map(
     key: int, id_: str, carrier: str, repeated: bool, meta: dict[str, int] | None, at: float, said: Said
 ) -> None:
-    made = message(key, P.ACCEPTED, id=id_, carrier=carrier, repeated=repeated, meta=meta, state=State.SUBMITTED)
+    parts = [P.ACCEPTED] * (1 + key % 3)
+    made = message(key, *parts, id=id_, carrier=carrier, repeated=repeated, meta=meta, state=State.SUBMITTED)
     assert pack_submitted(made, at) == pack(describe_event(made, "submitted", at))
     made.parts[0].receipt, made.state = said, State.DELIVERED
     assert pack_delivered(made, said, at) == pack(describe_event(made, "delivered", at))

@@ -12,14 +12,23 @@ from tests.gateway.desk import Desk, early_receipt, receipt
 from tests.gateway.fakes import NOW, message
 
 P = PartState
-SAID = receipt()[1]
+SAYINGS = [receipt(message_id=f"{n}")[1] for n in range(8)]
 LIMIT = 3
 """Messages that may await their receipts: few, so that some leave memory."""
 
 USUAL: dict[str, Any] = {"parts": [P.SENT], "state": State.SENDING, "receipt": True, "repeated": False, "meta": None}
 USUAL |= {"client": "bank", "plan": "alpha", "tries": 1, "stale": False}
 OTHERWISE: dict[str, tuple[Any, ...]] = {
-    "parts": ([P.UNKNOWN], [P.WAITING], [P.ACCEPTED], [P.DELIVERED], [P.SENT, P.SENT], [P.SENT, P.DELIVERED]),
+    "parts": (
+        *([P.UNKNOWN], [P.WAITING], [P.ACCEPTED], [P.DELIVERED], [P.SENT] * 2, [P.SENT] * 2, [P.SENT] * 3),
+        *(
+            [P.SENT, P.DELIVERED],
+            [P.WAITING, P.SENT],
+            [P.ACCEPTED, P.SENT],
+            [P.ACCEPTED] * 2,
+            [P.ACCEPTED, P.DELIVERED],
+        ),
+    ),
     "state": (State.UNKNOWN, State.HELD, State.SUBMITTED, State.REJECTED),
     "receipt": (False,),
     "repeated": (True,),
@@ -30,17 +39,22 @@ OTHERWISE: dict[str, tuple[Any, ...]] = {
     "stale": (True,),
 }
 CHANGES = st.sampled_from([(name, value) for name, values in OTHERWISE.items() for value in values])
-MESSAGES = st.lists(CHANGES, max_size=2).map(lambda changes: USUAL | dict(changes))
-"""Usual ones, with up to two things that are not."""
-WORLDS = st.fixed_dictionaries(
-    {
-        "messages": st.lists(MESSAGES, min_size=1, max_size=6),
-        "ids": st.lists(st.sampled_from(("1-1", "2-1", "7", "")), min_size=12, max_size=12),
-        "early": st.lists(st.sampled_from(("1-1", "2-1", "8")), max_size=2),
-        "homes": st.booleans(),
-        "reading": st.booleans(),
-    }
-)
+UNUSUAL = st.lists(CHANGES, max_size=2).map(dict)
+"""Up to two things that are not as usual."""
+SENT = UNUSUAL.map(lambda changes: USUAL | changes)
+SUBMITTED = UNUSUAL.map(lambda changes: USUAL | {"parts": [P.ACCEPTED], "state": State.SUBMITTED} | changes)
+
+
+def worlds(messages: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {
+            "messages": st.lists(messages, min_size=1, max_size=6),
+            "ids": st.lists(st.sampled_from(("1-1", "2-1", "7", "")), min_size=18, max_size=18),
+            "early": st.lists(st.sampled_from(("1-1", "2-1", "8")), max_size=2),
+            "homes": st.booleans(),
+            "reading": st.booleans(),
+        }
+    )
 
 
 class World:
@@ -64,8 +78,18 @@ class World:
         for part in made.parts:
             for n in range(tries):
                 part.note_sent("alpha.0", n + 1, NOW - 1)
+            if part.state is P.ACCEPTED:
+                part.note_answer(0, NOW)
+                part.carrier_id = f"{key}-{part.n}"
+                self.desk.outstanding.name("alpha", part.carrier_id, part)
         self.desk.outstanding.live[key] = made
+        if made.state is State.SUBMITTED:
+            self.desk.outstanding.submitted(made)
         return made
+
+    def answers(self, ids: list[str]) -> list[tuple[Part, str]]:
+        """Answers to all parts that have none."""
+        return [(part, id_) for part, id_ in zip(self.parts, ids, strict=False) if part.state is not P.ACCEPTED]
 
     def seen(self) -> dict[str, Any]:
         """All that can be seen of it."""
@@ -91,37 +115,33 @@ class World:
         }
 
 
+def _is_found(part: Part) -> bool:
+    return hasattr(part, "message") and part.message.state is State.SUBMITTED
+
+
 def _seen(part: Part) -> list[object]:
     return [getattr(part, name) for name in Part.__slots__ if name != "message"]
 
 
 @settings(max_examples=300)
-@given(WORLDS)
+@given(worlds(SENT))
 def test_a_list_of_answers_is_settled_as_one_after_the_other(drawn: dict[str, Any]) -> None:
     one_by_one, together = World(drawn), World(drawn)
-    for part, id_ in zip(one_by_one.parts, drawn["ids"], strict=False):
+    for part, id_ in one_by_one.answers(drawn["ids"]):
         one_by_one.desk.settler.accepted(part, id_, NOW)
-    together.desk.settler.accepted_all(list(zip(together.parts, drawn["ids"], strict=False)), NOW)
+    together.desk.settler.accepted_all(together.answers(drawn["ids"]), NOW)
     assert together.seen() == one_by_one.seen()
 
 
 @settings(max_examples=300)
-@given(WORLDS, st.lists(st.integers(0, 5), min_size=1, max_size=8), st.booleans())
-def test_a_list_of_receipts_is_settled_as_one_after_the_other(
-    drawn: dict[str, Any], order: list[int], answered: bool
-) -> None:
+@given(worlds(SUBMITTED), st.lists(st.integers(0, 7), min_size=1, max_size=8))
+def test_a_list_of_receipts_is_settled_as_one_after_the_other(drawn: dict[str, Any], order: list[int]) -> None:
     one_by_one, together = World(drawn), World(drawn)
-    for world in (one_by_one, together):
-        if answered:
-            world.desk.settler.accepted_all([(part, f"{n}") for n, part in enumerate(world.parts)], NOW)
-            world.desk.store.homes.clear()
-    chosen = [n for n in order if n < len(one_by_one.messages) and len(one_by_one.messages[n].parts) == 1]
-    parts = [[world.messages[n].parts[0] for n in chosen] for world in (one_by_one, together)]
-    if not all(hasattr(part, "message") for part in parts[0]):
-        return  # nobody can find a part that has left memory
-    for part in parts[0]:
-        one_by_one.desk.settler.received(part, P.DELIVERED, SAID, NOW + 1)
-    together.desk.settler.delivered_all([(part, SAID) for part in parts[1]], NOW + 1)
+    chosen = [n for n in order if n < len(one_by_one.parts) and _is_found(one_by_one.parts[n])]
+    parts = [[world.parts[n] for n in chosen] for world in (one_by_one, together)]
+    for part, said in zip(parts[0], SAYINGS, strict=False):
+        one_by_one.desk.settler.received(part, P.DELIVERED, said, NOW + 1)
+    together.desk.settler.delivered_all(list(zip(parts[1], SAYINGS, strict=False)), NOW + 1)
     assert together.seen() == one_by_one.seen()
 
 

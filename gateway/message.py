@@ -6,7 +6,7 @@ theirs. Final states are never overwritten by weaker ones.
 
 from enum import IntEnum
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import msgpack
 
@@ -72,7 +72,7 @@ class PartState(IntEnum):
 class Part:
     """One part on its way; the session carries it as the request's tag."""
 
-    __slots__ = ("at", "carrier_id", "message", "n", "receipt", "state", "status", "tries")
+    __slots__: ClassVar = ("at", "carrier_id", "message", "n", "receipt", "state", "status", "tries")
     __deletable__ = ("message",)
     """To a compiled build: see `outstanding`, where a part lets go of its message."""
 
@@ -116,7 +116,7 @@ class Part:
 class Message:
     """One text to one number. Times are Unix seconds, 0 for none."""
 
-    __slots__ = (
+    __slots__: ClassVar = (
         *("key", "client", "id", "to", "sender", "text", "lane", "plan", "coding", "units", "total"),
         *("on_unknown", "receipt", "not_before", "expires_at", "meta", "tags", "operator", "warnings"),
         *("state", "due", "carrier", "attempts", "disowned_by", "repeated", "reference"),
@@ -248,7 +248,7 @@ def unpack_life(life: bytes | None) -> tuple[str, int, list[Any], int | None, li
 
     Returns: carrier, attempts, parts, reference, disowned_by.
     """
-    return ("", 0, [], None, []) if life is None else msgpack.unpackb(life)
+    return ("", 0, [], None, []) if life is None else tuple(msgpack.unpackb(life))
 
 
 LANES: Final = tuple(Lane)

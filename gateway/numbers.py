@@ -55,10 +55,10 @@ def _parse(written: str) -> phonenumbers.PhoneNumber:
         raise NumberError("bad_number", "to has letters in it; write it like 090-1234-5678 or +819012345678")
     try:
         number = phonenumbers.parse(written, REGION)
-    except phonenumbers.NumberParseException:
-        raise NumberError(
-            "bad_number", "to is not a phone number; write it like 090-1234-5678 or +819012345678"
-        ) from None
+    except phonenumbers.NumberParseException:  # what it says may name the number, so it is not passed on
+        number = None
+    if number is None:
+        raise NumberError("bad_number", "to is not a phone number; write it like 090-1234-5678 or +819012345678")
     if number.extension:
         raise NumberError("bad_number", "to has an extension; an extension takes no SMS")
     return number

@@ -39,9 +39,9 @@ STATE_NAMES: Final[Mapping[int, str]] = {
 """How receipts spell the states: as Appendix B, and those that SMPP 5.0 adds in as many letters."""
 
 _MEMBERS: Final = {int(state): state for state in MessageState}
-_STATES: Final[dict[str, int]] = {
+_STATES: Final[dict[str, MessageState]] = {
     **{state.name: state for state in MessageState},
-    **{name: state for state, name in STATE_NAMES.items()},
+    **{name: _MEMBERS[state] for state, name in STATE_NAMES.items()},
     "ACKED": MessageState.ACCEPTED,
     "BUFFRED": MessageState.ENROUTE,
     "BUFFERD": MessageState.ENROUTE,
@@ -212,11 +212,13 @@ def _parse_any(
     if not message_id:
         return None
     name = fields.get("stat", "").upper()
-    state = _STATES.get(name)
+    state: MessageState | int | None = _STATES.get(name)
     said = values.get(Tag.MESSAGE_STATE, b"")
     if len(said) == 1 and said[0] != state:
-        state = _MEMBERS.get(said[0], said[0])
+        state = said[0]
         name = STATE_NAMES.get(state, "")
+        if state in _MEMBERS:
+            state = _MEMBERS[state]
     return Receipt(
         message_id=message_id,
         state=state,

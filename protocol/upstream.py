@@ -99,15 +99,14 @@ class Frames:
     def _read(self, start: int, end: int) -> Frame:
         self._check_size(end - start)
         octets = bytes(self._held[start:end])
-        frame: Frame = msgpack.unpackb(octets, raw=False, strict_map_key=True, max_ext_len=0, ext_hook=_refuse_ext)
-        self._check(frame)
-        return frame
+        frame: object = msgpack.unpackb(octets, raw=False, strict_map_key=True, max_ext_len=0, ext_hook=_refuse_ext)
+        return self._check(frame)
 
     def _check_size(self, size: int) -> None:
         if size > self._max_frame:
             raise FrameError("bad_frame", f"a frame may have {self._max_frame} octets")
 
-    def _check(self, frame: object) -> None:
+    def _check(self, frame: object) -> Frame:
         if not isinstance(frame, list) or not frame or not isinstance(frame[0], str):
             raise FrameError("bad_frame", "a frame is an array that begins with its kind")
         items = self._kinds.get(frame[0])
@@ -117,6 +116,7 @@ class Frames:
             raise FrameError("bad_frame", f"{frame[0]} has {items} items, not {len(frame)}")
         if _deeper(frame, self._max_depth - 1):
             raise FrameError("bad_frame", f"a frame may be nested {self._max_depth} deep")
+        return frame
 
 
 def _refuse_ext(code: int, octets: bytes) -> NoReturn:

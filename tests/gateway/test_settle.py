@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from config.settings import OnUnknown
 from gateway.message import Message, Part, PartState, State
 from gateway.retry import Action
+from protocol.constants import Coding
+from protocol.text import Cut
 from tests.gateway.desk import GRACE, REBINDING, REJECTING, RETRYING, THROTTLING, Desk, receipt, states
 from tests.gateway.fakes import NOW
 
@@ -60,7 +62,7 @@ def test_a_part_that_the_carrier_does_not_name_is_accepted_all_the_same() -> Non
 
 def test_the_octets_to_send_are_given_up_once_the_carrier_has_them() -> None:
     desk = Desk()
-    made = desk.send(cut=object())
+    made = desk.send(cut=Cut(Coding.UCS2, 1, (b"\0a",)))
     desk.accept(made)
     assert made.cut is None
 

@@ -56,6 +56,8 @@ class Outcome:
     smsc_cpu: float
     load_cpu: float
     gateway_memory: float
+    compiled: bool
+    """Whether the gateway was."""
 
 
 def run_once(plan: Plan) -> Outcome:
@@ -71,7 +73,8 @@ def run_once(plan: Plan) -> Outcome:
             ours, smscs, loads = ((now - then) / plan.messages * 1e6 for then, now in zip(before, after, strict=True))
             line.close()
             memory = gateway.memory_octets / 10**6
-            return Outcome(plan.messages / took, line.parts / took, ours, smscs, loads, memory)
+            compiled = gateway.ready["compiled"]
+            return Outcome(plan.messages / took, line.parts / took, ours, smscs, loads, memory, compiled)
 
 
 @contextmanager
@@ -130,7 +133,8 @@ def main() -> None:
             flush=True,
         )
     middle = median(outcome.messages_per_second for outcome in outcomes)
-    print(f"median {middle:,.0f} messages/s, submit to delivered event")
+    kind = "compiled" if all(outcome.compiled for outcome in outcomes) else "interpreted"
+    print(f"median {middle:,.0f} messages/s, submit to delivered event; the gateway was {kind}")
     if asked.json:
         found = {"median": middle, "plan": asdict(plan), "runs": [asdict(each) for each in outcomes]}
         asked.json.write_text(json.dumps(found, ensure_ascii=False, indent=1))

@@ -385,3 +385,16 @@ def test_the_quick_way_of_reading_a_receipt_reads_what_the_long_way_does(
     octets = head.format(**said).encode("ascii")
     final = receipt.FINAL_STATES
     assert receipt.parse(octets, esm_class, tlvs) == receipt._parse_any(octets, esm_class, tlvs, final)
+
+
+def test_what_is_kept_of_a_receipt_is_what_the_quick_way_reads() -> None:
+    assert DELIVERED.said == receipt.parse_plain(PLAIN, 0x04, ())
+
+
+def test_the_names_of_states_are_all_that_receipts_spell_them_by_and_no_others() -> None:
+    names = receipt.names_of({MessageState.DELIVERED, MessageState.UNDELIVERABLE})
+    assert {name for name, state in names.items() if state is MessageState.DELIVERED} == {"DELIVRD", "DELIVERED"}
+    assert {name for name, state in names.items() if state is MessageState.UNDELIVERABLE} == {
+        *("UNDELIV", "UNDELIVERABLE", "FAILED"),
+    }
+    assert len(names) == 5

@@ -283,7 +283,6 @@ class Bind:
 
     async def _handle(self, events: list[Event]) -> None:
         assert self._link is not None
-        self.carrier.core.store.seal_much()
         now, link = self.carrier.core.clock(), self._link
         self._handling = events
         for event in events[self.pump.settle_answers(events, now, link) :]:

@@ -85,7 +85,9 @@ class Deliveries:
         unfound = self._settle_all(told, now)
         if unfound:
             await self._settle_from_disk(unfound)
-        await core.store.commit.wait()
+        commit = core.store.commit
+        core.store.seal_much()  # not before: the receipts of a read go with its answers, in one row of a message
+        await commit.wait()
         return taken or [Status.ROK] * len(deliveries)
 
     def _show_receipts(self, deliveries: Sequence["DeliverSm"]) -> Sequence["DeliverSm"]:

@@ -65,8 +65,10 @@ class Commit:
     done: trio.Event = field(default_factory=trio.Event)
 
     async def wait(self) -> None:
-        """Return once everything in it is on disk."""
-        await self.done.wait()
+        """Return once everything in it is on disk, without letting others run if it is: who answers a client for many
+        submits of one commit goes on with the next of them."""
+        if not self.done.is_set():
+            await self.done.wait()
 
 
 class Store(Protocol):

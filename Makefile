@@ -3,12 +3,12 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-ROOMS := gateway protocol simulator config tests benchmarks compiling
+ROOMS := gateway protocol simulator config tests benchmarks
 
 # Hundreds of processes are started by the tests: each would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check coverage bench compiled test-compiled soak fuzz docs screenshots format lock clean
+.PHONY: demo test check coverage bench soak fuzz docs screenshots format lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/runtime  ## show one message of each kind go through, live
@@ -27,13 +27,6 @@ check: $(VENV)/dev  ## format, lint, types, walls
 
 bench: $(VENV)/dev  ## measure everything (docs/performance.md), with BENCH="--quick" everything small
 	$(BIN)/python -m benchmarks --json var/figures.json $(BENCH)
-
-compiled: $(VENV)/compiled  ## a copy of the tree whose hot path is compiled, in build/compiled; needs a C compiler
-	$(BIN)/python -m compiling build/compiled
-
-test-compiled: $(VENV)/dev compiled  ## the whole test suite on that copy, and whether it is compiled; not part of CI
-	cd build/compiled && DENPO_COMPILED=1 PYTHONPATH=$(CURDIR)/build/compiled \
-		$(CURDIR)/$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 soak: $(VENV)/dev  ## break the gateway's promises by stories nobody chose, for SOAK_SECONDS, then by SIGKILL; not part of CI
 	$(BIN)/python -m tests.promises --seconds $(SOAK_SECONDS)
@@ -70,7 +63,6 @@ lock: $(VENV)/dev  ## renew the lock files from pyproject.toml
 	$(BIN)/pip-compile $(LOCK_FLAGS) --build-deps-for editable --output-file requirements.lock pyproject.toml
 	$(BIN)/pip-compile $(LOCK_FLAGS) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 	$(BIN)/pip-compile $(LOCK_FLAGS) --extra fuzz --constraint requirements.lock --output-file requirements-fuzz.lock pyproject.toml
-	$(BIN)/pip-compile $(LOCK_FLAGS) --extra compiled --constraint requirements-dev.lock --output-file requirements-compiled.lock pyproject.toml
 LOCK_FLAGS := --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links --no-emit-options
 
@@ -89,10 +81,6 @@ $(VENV)/fuzz: $(VENV)/runtime requirements-fuzz.lock
 	$(PIP) install --require-hashes -r requirements-fuzz.lock
 	touch $@
 
-$(VENV)/compiled: $(VENV)/runtime requirements-compiled.lock
-	$(PIP) install --require-hashes -r requirements-compiled.lock
-	touch $@
-
 clean:
-	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

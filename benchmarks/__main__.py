@@ -22,7 +22,6 @@ from typing import Any, Final, TypeAlias
 
 from benchmarks import codec, door, gateway, growth, idle, session, stages, wire
 from benchmarks.bars import BARS, refresh, table
-from gateway.compiled import COMPILED
 
 Figures: TypeAlias = Callable[[bool], dict[str, float]]
 """One run, quick or not."""
@@ -68,13 +67,7 @@ def about() -> dict[str, Any]:
     }
     commit, changed = _git("rev-parse", "--short=12", "HEAD"), _git("status", "--porcelain", "--untracked-files=no")
     taken = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    return {
-        "taken": taken,
-        "machine": machine,
-        "commit": commit or "unknown",
-        "changed": bool(changed),
-        "compiled": COMPILED,
-    }
+    return {"taken": taken, "machine": machine, "commit": commit or "unknown", "changed": bool(changed)}
 
 
 def _read(path: str) -> list[str]:

@@ -88,8 +88,6 @@ def _warnings(found: Mapping[str, Any]) -> list[str]:
             f"**Not the final figures**: other work ran on the machine (load average {found['load_before']:.1f} before"
             " it began), so each is worse than what a quiet machine gives."
         )
-    if found.get("compiled"):
-        warnings.append("The gateway was compiled.")
     if found["changed"]:
         warnings.append("Measured with changes on top of that commit.")
     return [part for warning in warnings for part in (warning, "")]

@@ -31,7 +31,6 @@ from benchmarks.upstream import SECRET
 from config.load import load
 from gateway.bind import Bind
 from gateway.carrier import Carrier
-from gateway.compiled import COMPILED
 from gateway.conversation import Conversation
 from gateway.core import build
 from gateway.door import Door
@@ -304,7 +303,6 @@ def main() -> None:
     stages = measure(asked.rounds, asked.profile)
     for name, value in stages.medians().items():
         print(f"{name:28} {value:6.2f} us")
-    print("compiled" if COMPILED else "interpreted")
     if asked.profile:
         pstats.Stats(stages.profile).sort_stats("tottime").print_stats(25)
 

@@ -9,7 +9,6 @@ import trio
 
 from config.addresses import TcpAddress
 from gateway.changes import compare, keep_fixed
-from gateway.compiled import COMPILED
 from gateway.core import build, reconfigure
 from gateway.defects import keep_running
 from gateway.door import Door
@@ -96,7 +95,7 @@ class Gateway:
             await doors.start(self.door.run)
             async with trio.open_nursery() as binds:
                 binds.start_soon(self.fleet.run)
-                ready({"upstream": self.door.addresses, **addresses, "pid": os.getpid(), "compiled": COMPILED})
+                ready({"upstream": self.door.addresses, **addresses, "pid": os.getpid()})
                 await self._stop.wait()
                 self.door.close()
                 self.fleet.stop(self.core.settings.gateway.drain_timeout)

@@ -9,8 +9,6 @@ from typing import Final
 import pytest
 from hypothesis import HealthCheck, settings
 
-from gateway.compiled import COMPILED
-
 settings.register_profile("dev", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("dev"), max_examples=120, print_blob=True)
 settings.register_profile("lines", settings.get_profile("dev"), max_examples=6, derandomize=True)
@@ -18,12 +16,6 @@ settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
 
 LONG: Final = ("tests/benchmarks/", "tests/end_to_end/", "tests/promises/", "tests/browser/")
 """Where the longest files are. They come first: at the end, one would keep a worker busy that the others wait for."""
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A compiled module calls what it was compiled with: nobody can put another function or number in its place."""
-    if COMPILED and (marker := item.get_closest_marker("replaces")):
-        pytest.skip(f"replaces {marker.args[0]}, which is compiled")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -50,7 +50,6 @@ def defects(house: House) -> list[Any]:
     return [each for each in house.log if each["event"] == "defect"]
 
 
-@pytest.mark.replaces("RunSettler.accepted_all")
 async def test_a_defect_in_one_bind_makes_it_anew_and_leaves_the_others(
     tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,7 +84,6 @@ async def test_a_defect_in_one_bind_makes_it_anew_and_leaves_the_others(
     assert "819012345678" not in str(house.log)
 
 
-@pytest.mark.replaces("Lanes.carrier_up")
 async def test_a_bind_that_a_defect_strikes_again_and_again_waits_longer_and_longer(
     tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,7 +100,6 @@ async def test_a_bind_that_a_defect_strikes_again_and_again_waits_longer_and_lon
     assert waits[-1] > 20 * waits[0]
 
 
-@pytest.mark.replaces("Pump._room")
 async def test_what_a_bind_had_taken_when_a_defect_struck_is_sent_over_the_next(
     tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,7 +116,6 @@ async def test_what_a_bind_had_taken_when_a_defect_struck_is_sent_over_the_next(
 
 
 @pytest.mark.parametrize(("owner", "place"), [(Session, "submit"), (Pump, "_leave_out")])
-@pytest.mark.replaces("Pump._take")
 async def test_parts_that_are_made_and_not_written_when_a_defect_strikes_are_sent_over_the_next_bind(
     tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, owner: type, place: str
 ) -> None:
@@ -145,7 +141,6 @@ async def test_parts_that_are_made_and_not_written_when_a_defect_strikes_are_sen
 
 
 @pytest.mark.parametrize(("owner", "place"), [(Carrier, "begin"), (Forms, "fill")])
-@pytest.mark.replaces("Carrier.begin or Forms.fill")
 async def test_a_message_that_cannot_be_written_is_rejected_and_the_others_go(
     tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, owner: type, place: str
 ) -> None:
@@ -163,7 +158,6 @@ async def test_a_message_that_cannot_be_written_is_rejected_and_the_others_go(
     assert "4649" not in str(house.log)
 
 
-@pytest.mark.replaces("Guard.check")
 async def test_a_defect_ends_one_connection_of_a_client_and_no_other(
     tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,7 +274,6 @@ async def test_a_defect_between_two_messages_that_were_taken_loses_neither(
     assert not any("possible_duplicate" in event for event in house.events)
 
 
-@pytest.mark.replaces("Pump._room")
 async def test_a_window_that_is_full_unexpectedly_is_not_the_messages_fault(
     tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -306,7 +299,6 @@ def test_a_failed_store_is_never_only_reported() -> None:
         report(group)
 
 
-@pytest.mark.replaces("Lanes.take")
 async def test_a_bind_that_sends_nothing_though_it_might_is_made_anew(
     tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

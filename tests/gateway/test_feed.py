@@ -162,14 +162,13 @@ class FeedLife(RuleBasedStateMachine):
         self.patch.undo()
 
 
-TestFeedLife = pytest.mark.replaces("feed.PAGE")(FeedLife.TestCase)
+TestFeedLife = FeedLife.TestCase
 
 
 def packed(*events: int) -> list[tuple[int, bytes]]:
     return [(n, msgpack.packb({"n": n})) for n in events]
 
 
-@pytest.mark.replaces("feed.PAGE")
 async def test_a_frame_has_no_more_events_than_a_page_and_the_rest_comes_next() -> None:
     feed = Feed("bank", cast("Store", Table()), 10_000, 0, OCTETS)
     feed.subscribe(lambda: None)
@@ -214,7 +213,6 @@ def test_nothing_is_held_in_memory_while_nobody_has_subscribed() -> None:
     assert not feed._entries
 
 
-@pytest.mark.replaces("feed.PAGE")
 def test_what_is_trimmed_while_an_empty_disk_is_read_is_read_from_disk_next() -> None:
     table = Table()
     feed = Feed("bank", cast("Store", table), LIMIT, 10, OCTETS)

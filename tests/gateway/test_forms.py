@@ -72,7 +72,6 @@ def test_a_form_that_is_filled_in_is_what_the_table_writes(
         assert body in (None, encode_body(pdu))
 
 
-@pytest.mark.replaces("forms.MAX_FORMS")
 def test_forms_of_many_senders_are_not_all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forms, "MAX_FORMS", 3)
     by = carrier(Concatenation.UDH8, Coding.AUTO, "none", None)

@@ -89,7 +89,6 @@ def test_what_the_client_allows_counts_for_each_carrier(most: int, plan: str) ->
 @pytest.mark.parametrize(
     ("alpha", "beta", "times"), [("generic", "generic", 1), ("generic", "alike", 1), ("generic", "tight", 2)]
 )
-@pytest.mark.replaces("guard.cut")
 def test_a_text_is_cut_once_for_all_profiles_that_are_alike(
     monkeypatch: pytest.MonkeyPatch, alpha: str, beta: str, times: int
 ) -> None:

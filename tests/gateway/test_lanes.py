@@ -146,7 +146,6 @@ async def test_nothing_goes_before_its_lease_is_on_disk() -> None:
         assert keys(world) == [1, 2]
 
 
-@pytest.mark.replaces("lanes.LEASE_AHEAD")
 async def test_a_lease_runs_ahead_of_the_head_of_its_lane_and_not_of_its_tail(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes, "LEASE_AHEAD", 3)
     async with a_world(50, left=20, up=CARRIERS) as world:

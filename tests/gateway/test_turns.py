@@ -113,7 +113,6 @@ async def test_a_lane_that_had_nobody_above_it_is_not_made_to_pay_for_it(
     assert len(taken) <= length / shares.fractions[1] + 3
 
 
-@pytest.mark.replaces("lanes.LEASE_AHEAD")
 async def test_in_one_round_the_upper_lanes_go_first_and_leave_the_others_their_shares() -> None:
     async with a_world(LaneShares(urgent=10, normal=5, bulk=2)) as world:
         for lane in (3, 1, 0, 2):
@@ -132,7 +131,6 @@ def test_a_lane_that_is_owed_much_leaves_the_upper_ones_half_of_each_round() -> 
     assert turns.reserve([0, 3], 40) == [0, 0]
 
 
-@pytest.mark.replaces("lanes.LEASE_AHEAD")
 async def test_what_lower_lanes_do_not_need_the_upper_ones_get() -> None:
     async with a_world(LaneShares(urgent=10, normal=5, bulk=2)) as world:
         add(world, 0, [1], 1500)

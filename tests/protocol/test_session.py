@@ -233,7 +233,6 @@ def test_a_value_that_does_not_fit_takes_no_slot_and_sends_nothing() -> None:
     assert session.close("over") == [Closed("over", [])]
 
 
-@pytest.mark.replaces("window.MAX_SEQUENCE")
 def test_sequence_numbers_wrap_and_pass_over_those_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("protocol.window.MAX_SEQUENCE", 6)
     session = session_in(Role.ESME, limits=Limits(response_timeout=10.0))  # the bind took 1

@@ -73,8 +73,6 @@ class Part:
     """One part on its way; the session carries it as the request's tag."""
 
     __slots__: ClassVar = ("at", "carrier_id", "message", "n", "receipt", "state", "status", "tries")
-    __deletable__ = ("message",)
-    """To a compiled build: see `outstanding`, where a part lets go of its message."""
 
     def __init__(
         self,

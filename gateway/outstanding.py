@@ -90,7 +90,7 @@ class Outstanding:
 
 
 class Reading:
-    """See `Outstanding.reading`; a class of its own, for a compiled build has no generators that await."""
+    """See `Outstanding.reading`."""
 
     def __init__(self, outstanding: Outstanding) -> None:
         self._outstanding = outstanding

@@ -35,6 +35,7 @@ class Certificates:
     def context(self, *, shown: bool) -> ssl.SSLContext:
         """A client's side: trusts the authority, and shows the client's certificate if asked to."""
         context = ssl.create_default_context(cafile=self.authority)
+        context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # set in some versions of Python: an end unsaid is an error
         if shown:
             context.load_cert_chain(self.certificate("client"), self.key("client"))
         return context

@@ -33,9 +33,9 @@ class RunSettler(Settler):
         try:
             for part, carrier_id in answers:
                 message = part.message
-                state = _SUBMITTED if message.parts == [part] else _when_accepted(part, message.parts)
+                whole = message.parts == [part] or _when(part, message.parts, _ACCEPTED, _SENT)
                 if (
-                    state is None
+                    whole is None
                     or part.state is not _SENT
                     or message.state is not _SENDING
                     or not (message.receipt and carrier_id)
@@ -50,8 +50,8 @@ class RunSettler(Settler):
                 commit.ids.append((message.carrier, carrier_id, message.key, part.n))
                 commit.changed[message.key] = message
                 outstanding.name(message.carrier, carrier_id, part)
-                if state is _SUBMITTED:
-                    message.state, message.due, message.cut = state, 0.0, None
+                if whole:
+                    message.state, message.due, message.cut = _SUBMITTED, 0.0, None
                     told.setdefault(message.client, []).append(pack_submitted(message, now))
                     outstanding.submitted(message)
         finally:
@@ -68,10 +68,10 @@ class RunSettler(Settler):
             for part, said in receipts:
                 message = part.message if part.state is _ACCEPTED else None  # it may have let go of one that is over
                 parts = message.parts if message else []
-                state = _ENDED if parts == [part] else _when_delivered(part, parts)
+                whole = parts == [part] or _when(part, parts, _DELIVERED, _ACCEPTED)
                 if (
                     message is None
-                    or state is None
+                    or whole is None
                     or message.state is not _SUBMITTED
                     or not message.receipt
                     or (homes and "," in message.plan)
@@ -81,8 +81,8 @@ class RunSettler(Settler):
                     continue
                 part.state, part.at, part.receipt = _DELIVERED, now, said
                 changed[message.key] = message
-                if state is _ENDED:
-                    message.state, message.due = state, 0.0
+                if whole:
+                    message.state, message.due = _ENDED, 0.0
                     told.setdefault(message.client, []).append(pack_delivered(message, said, now))
                     outstanding.end(message)
         finally:
@@ -98,23 +98,15 @@ class RunSettler(Settler):
         told.clear()
 
 
-def _when_accepted(part: Part, parts: list[Part]) -> State | None:
-    """What it makes of a message of several parts that this one is accepted; None: more than that must be asked."""
+def _when(part: Part, parts: list[Part], reached: PartState, before: PartState) -> bool | None:
+    """Whether all parts of a message have reached a state once this one has.
+
+    None: more than that must be asked, for another is neither there nor in the state before, or this one is of a copy.
+    """
     if part not in parts:
         return None
     states = [other.state for other in parts if other is not part]
-    accepted = states.count(_ACCEPTED)
-    if accepted == len(states):
-        return _SUBMITTED
-    return _SENDING if accepted + states.count(_SENT) == len(states) else None
-
-
-def _when_delivered(part: Part, parts: list[Part]) -> State | None:
-    """What it makes of a message of several parts that this one is delivered; None: more than that must be asked."""
-    if part not in parts:
-        return None
-    states = [other.state for other in parts if other is not part]
-    delivered = states.count(_DELIVERED)
-    if delivered == len(states):
-        return _ENDED
-    return _SUBMITTED if delivered + states.count(_ACCEPTED) == len(states) else None
+    there = states.count(reached)
+    if there == len(states):
+        return True
+    return False if there + states.count(before) == len(states) else None

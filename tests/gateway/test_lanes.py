@@ -11,6 +11,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from gateway import lanes
 from gateway.message import LANE_NUMBERS, Part, PartState, State
+from gateway.store import Commit
 from protocol.constants import Lane
 from tests.gateway.fakes import message
 from tests.gateway.world import CARRIERS, OPERATIONS, World
@@ -154,6 +155,24 @@ async def test_a_lease_runs_ahead_of_the_head_of_its_lane_and_not_of_its_tail(mo
         assert keys(world) == [1, 2, 3]
         await rest(world)
         assert world.store.leased == {("alpha", NORMAL): 6}
+
+
+@pytest.mark.parametrize(("ahead", "leased"), [(0, {("alpha", NORMAL): 3}), (2, {("alpha", NORMAL): 1}), (3, {})])
+async def test_what_waits_in_commits_before_it_is_counted_in_the_lease_of_a_commit(
+    monkeypatch: pytest.MonkeyPatch, ahead: int, leased: dict[tuple[str, int], int]
+) -> None:
+    monkeypatch.setattr(lanes, "LEASE_AHEAD", 3)
+    async with a_world(50, up=CARRIERS) as world:
+        await rest(world)
+        added = [message(key) for key in range(1, 5)]
+        assert world.lanes.leases(Commit(added=added, ahead=ahead)) == leased
+
+
+async def test_no_more_is_read_at_once_than_the_loop_makes_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "READ", 4)
+    async with a_world(50, left=40, up=CARRIERS) as world:
+        await rest(world)
+        assert world.store.largest_read == 4
 
 
 async def test_while_no_carrier_is_up_no_lease_moves() -> None:
